@@ -1,0 +1,1 @@
+"""Symbolic regression for people who use scikit-learn."""

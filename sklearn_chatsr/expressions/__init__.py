@@ -1,0 +1,29 @@
+"""What a formula is: vocabulary, `Expression`, parsing, printing, simplifying."""
+
+from sklearn_chatsr.expressions.expression import Expression
+from sklearn_chatsr.expressions.vocabulary import (
+    CONSTANT,
+    OPERATORS,
+    Operator,
+    arity,
+    is_integer,
+    is_variable,
+    math_token,
+    token_of_math,
+    variable,
+    variable_index,
+)
+
+__all__ = [
+    "CONSTANT",
+    "OPERATORS",
+    "Expression",
+    "Operator",
+    "arity",
+    "is_integer",
+    "is_variable",
+    "math_token",
+    "token_of_math",
+    "variable",
+    "variable_index",
+]
