@@ -369,7 +369,7 @@ _ROWS: tuple[Operator, ...] = (
         lambda v: (),
         lambda s: s.E,
         python="np.e",
-        latex=r"\mathrm{{e}}",
+        latex="e",
     ),
 )
 
