@@ -109,7 +109,7 @@ class Expression:
         return self.tokens == other.tokens and self.constants == other.constants
 
     def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined, no-any-return]
+        return self._hash  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -103,7 +103,7 @@ def parse_latex(text: str, labels: Sequence[str] | None = None) -> Tree:
 
 
 def _is_column(name: str, columns: dict[str, str]) -> bool:
-    """A column called "sin" or "C" needs backticks; bare, it is the operator."""
+    """Tell a column from an operator: a column called "sin" needs backticks."""
     return name in columns and is_bare_label(name, columns[name])
 
 

@@ -94,7 +94,7 @@ def canonical_key(expression: Expression) -> Hashable:
         The normal form.
     """
     try:
-        return _normal(expression.to_tree())  # type: ignore[no-any-return]
+        return _normal(expression.to_tree())
     except (_FaultError, RecursionError):
         return expression.tokens, expression.constants
 
@@ -278,7 +278,7 @@ def _sum(parts: Iterable[tuple[Node, Number]]) -> Node:
 
 
 def _distributes(node: Node, factor: Number) -> bool:
-    """An open factor spreads over a sum only if that adds no constant."""
+    """Tell whether a factor may spread; an open one only if that adds no constant."""
     if factor != _OPEN:
         return True
     return sum(c != _OPEN for c in _coefficients(node)) <= 1
@@ -465,7 +465,7 @@ class _Product:
             if isinstance(exponent, int) and fixed == 1 and base[2][0][1] == _OPEN:
                 del self.exponents[base]
                 constant = _OPEN if base[1] != 0 else 0
-                terms = [(t, _OPEN) for t, _ in base[2]]
+                terms: list[tuple[Node, Number]] = [(t, _OPEN) for t, _ in base[2]]
                 terms[0] = (terms[0][0], 1)
                 self._raise(("+", constant, tuple(terms)), exponent)
 

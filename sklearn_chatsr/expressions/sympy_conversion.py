@@ -122,6 +122,9 @@ class _Reader:
             return self._power(expr)
         if isinstance(expr, sympy.exp):
             return ("exp", self.read(expr.args[0]))
+        if isinstance(expr, sympy.sign):
+            argument = self.read(expr.args[0])
+            return ("div", argument, ("abs", argument))
         if isinstance(expr, sympy.cot):
             return ("inv", ("tan", self.read(expr.args[0])))
         name = self.functions.get(type(expr))

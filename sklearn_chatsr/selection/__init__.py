@@ -1,0 +1,16 @@
+"""What is worth keeping, and which formula is the answer."""
+
+from sklearn_chatsr.selection.archive import Archive, Candidate, Selection
+from sklearn_chatsr.selection.complexity import complexity, formula_bits
+from sklearn_chatsr.selection.description_length import DescriptionLength
+from sklearn_chatsr.selection.noise import resolution_floor
+
+__all__ = [
+    "Archive",
+    "Candidate",
+    "DescriptionLength",
+    "Selection",
+    "complexity",
+    "formula_bits",
+    "resolution_floor",
+]
