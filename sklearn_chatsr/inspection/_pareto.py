@@ -1,0 +1,289 @@
+"""Plot how much accuracy each further bit of complexity buys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.inspection._matplotlib import resolve_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_chatsr.selection import Candidate
+
+Criterion = Literal["loss", "fvu", "bits"]
+_NAMES: dict[str, str] = {
+    "loss": "Mean squared error",
+    "fvu": "Fraction of variance unexplained",
+    "bits": "Description length [bits]",
+}
+
+# A loss of zero has no place on a logarithmic axis; it is drawn at this share of the
+# smallest loss above zero.
+_BELOW_ALL = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoFrontData:
+    """What a plot of the Pareto front shows, in ascending order of complexity.
+
+    Attributes
+    ----------
+    complexity : ndarray of shape (n_candidates,), dtype float64
+        Complexity of each candidate.
+    value : ndarray of shape (n_candidates,), dtype float64
+        The criterion, smaller is better.
+    criterion : {"loss", "fvu", "bits"}
+        What ``value`` holds.
+    latex : list of str of length n_candidates
+        The formulas as LaTeX mathematics, without dollar signs.
+    infix : list of str of length n_candidates
+        The formulas as plain text.
+    selected : int or None
+        Position of the chosen candidate.
+    """
+
+    complexity: npt.NDArray[np.float64]
+    value: npt.NDArray[np.float64]
+    criterion: Criterion
+    latex: list[str]
+    infix: list[str]
+    selected: int | None
+
+
+def pareto_front_data(
+    candidates: Sequence[Candidate],
+    *,
+    selected: Expression | None = None,
+    criterion: Criterion = "loss",
+    feature_names: Sequence[str] | None = None,
+    digits: int = 3,
+) -> ParetoFrontData:
+    """Collect what a plot of the Pareto front shows.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        The table of a fitted estimator, ``equations_``.
+    selected : Expression, optional
+        The chosen formula.
+    criterion : {"loss", "fvu", "bits"}, default="loss"
+        Mean squared error [unit of y squared], fraction of variance unexplained, or
+        description length [bits].
+    feature_names : sequence of str, optional
+        Names to print for the columns.
+    digits : int, default=3
+        Significant digits of the constants in the labels.
+
+    Returns
+    -------
+    ParetoFrontData
+        Sorted by complexity.
+
+    Raises
+    ------
+    ValueError
+        If there are no candidates, or the criterion is unknown.
+    """
+    if criterion not in _NAMES:
+        raise ValueError(f"`criterion` == {criterion!r}, must be one of {set(_NAMES)}.")
+    if not candidates:
+        raise ValueError("Got no candidates, need at least one to plot.")
+    table = sorted(candidates, key=lambda c: (c.complexity, getattr(c, criterion)))
+    expressions = [c.expression for c in table]
+    names = None if feature_names is None else [str(name) for name in feature_names]
+    return ParetoFrontData(
+        complexity=np.array([c.complexity for c in table], dtype=np.float64),
+        value=np.array([getattr(c, criterion) for c in table], dtype=np.float64),
+        criterion=criterion,
+        latex=[e.to_latex(names, digits) for e in expressions],
+        infix=[e.to_infix(names, digits) for e in expressions],
+        selected=expressions.index(selected) if selected in expressions else None,
+    )
+
+
+class ParetoFrontDisplay:
+    """Pareto front: error against complexity, the chosen formula ringed.
+
+    Create it with :meth:`from_estimator`, or from the data of
+    :func:`pareto_front_data`.
+
+    Parameters
+    ----------
+    data : ParetoFrontData
+        What to draw.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    line_ : matplotlib Line2D
+        The front.
+    selected_ : matplotlib Line2D or None
+        The ring around the chosen formula.
+    texts_ : list of matplotlib Annotation
+        The formulas.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.inspection import ParetoFrontDisplay
+    >>> display = ParetoFrontDisplay.from_estimator(estimator)  # doctest: +SKIP
+    >>> display.figure_.savefig("front.png")  # doctest: +SKIP
+    """
+
+    def __init__(self, data: ParetoFrontData) -> None:
+        self.data = data
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        criterion: Criterion = "loss",
+        digits: int = 3,
+        max_labels: int = 8,
+        ax: Axes | None = None,
+        **line_kwargs: Any,
+    ) -> ParetoFrontDisplay:
+        """Plot the front of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator with ``equations_`` and ``expression_``
+            For example a fitted :class:`~sklearn_chatsr.ChatSRRegressor`.
+        criterion : {"loss", "fvu", "bits"}, default="loss"
+            What to plot against complexity.
+        digits : int, default=3
+            Significant digits of the constants in the labels.
+        max_labels : int, default=8
+            How many formulas to print at most: the chosen one, and those after the
+            largest falls of the criterion.
+        ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
+        **line_kwargs
+            Passed on to ``ax.plot`` for the front.
+
+        Returns
+        -------
+        ParetoFrontDisplay
+            With the artists as attributes.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator, ["equations_", "expression_"])
+        data = pareto_front_data(
+            estimator.equations_,
+            selected=estimator.expression_,
+            criterion=criterion,
+            feature_names=getattr(estimator, "feature_names_in_", None),
+            digits=digits,
+        )
+        return cls(data).plot(ax=ax, max_labels=max_labels, **line_kwargs)
+
+    def plot(
+        self, *, ax: Axes | None = None, max_labels: int = 8, **line_kwargs: Any
+    ) -> ParetoFrontDisplay:
+        """Draw the front.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
+        max_labels : int, default=8
+            How many formulas to print at most.
+        **line_kwargs
+            Passed on to ``ax.plot`` for the front.
+
+        Returns
+        -------
+        ParetoFrontDisplay
+            Itself.
+        """
+        ax = resolve_axes(ax)
+        data = self.data
+        is_log = data.criterion != "bits"
+        value = _above_zero(data.value) if is_log else data.value
+        style = {"marker": "o", "drawstyle": "steps-post", **line_kwargs}
+        (self.line_,) = ax.plot(data.complexity, value, **style)
+        self.selected_ = None
+        if data.selected is not None:
+            (self.selected_,) = ax.plot(
+                data.complexity[data.selected],
+                value[data.selected],
+                linestyle="",
+                marker="o",
+                markersize=14,
+                markerfacecolor="none",
+                markeredgewidth=2,
+                color="C3",
+                label="selected",
+            )
+            ax.legend()
+        self.texts_ = [
+            ax.annotate(
+                formula,
+                (data.complexity[i], value[i]),
+                xytext=(6, 6),
+                textcoords="offset points",
+                fontsize="small",
+                parse_math=is_math,
+            )
+            for i in _worth_a_label(value, data.selected, max_labels, is_log)
+            for formula, is_math in [_typeset(data.latex[i], data.infix[i])]
+        ]
+        ax.set(
+            xlabel="Complexity",
+            ylabel=_NAMES[data.criterion],
+            yscale="log" if is_log else "linear",
+        )
+        ax.margins(x=0.15, y=0.15)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _typeset(latex: str, infix: str) -> tuple[str, bool]:
+    """Give mathtext, or plain text where a column name is beyond mathtext."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(f"${latex}$")
+    except ValueError:
+        return infix, False
+    return f"${latex}$", True
+
+
+def _above_zero(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Lift zeros to where a logarithmic axis can show them."""
+    positive = value[value > 0]
+    floor = _BELOW_ALL * positive.min() if positive.size else 1.0
+    return np.where(value > 0, value, floor)
+
+
+def _worth_a_label(
+    value: npt.NDArray[np.float64],
+    selected: int | None,
+    max_labels: int,
+    is_log: bool,
+) -> list[int]:
+    """Choose the selected candidate and those after the largest falls."""
+    height = np.log(value) if is_log else value
+    best_so_far = np.minimum.accumulate(height)
+    fall = np.append(np.inf, best_so_far[:-1] - height[1:])
+    if selected is not None:
+        fall[selected] = np.inf
+    order = np.argsort(-fall, kind="stable")[:max_labels]
+    return sorted(int(i) for i in order if fall[i] > 0)
