@@ -21,8 +21,9 @@ Periods of planets
 Periods from 0.45 days to 248 years, stars from 0.18 to 2.5 solar masses. The rows are
 those of the first 64,000 characters of the catalogue's comma-separated table (it is in
 no particular order) that have all three values and are listed as confirmed or as part
-of the solar system, without planets that circle both stars of a pair, and without those found by imaging or microlensing,
-whose periods nobody has watched. Values are unchanged.
+of the solar system, without planets that circle both stars of a pair, and without those
+found by imaging or microlensing, whose periods nobody has watched. Values are
+unchanged.
 
 Two of these 169 rows were left out, Kepler-210 b and c: their axes are off by a factor
 near two against period and mass, an error in the catalogue. Nothing else was removed,
