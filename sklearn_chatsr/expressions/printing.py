@@ -189,6 +189,8 @@ class _Notation(ABC):
             known = self.labels is not None and index < len(self.labels)
             label = str(self.labels[index]) if self.labels and known else token
             return self.label(label, token), _ATOM
+        if token in OPERATORS:
+            return self.function(token, []), _ATOM
         if is_integer(token) and token.startswith("-"):
             return token, _SIGN
         return token, _ATOM
