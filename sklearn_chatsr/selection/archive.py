@@ -78,7 +78,7 @@ class Archive:
         return len(self._keys)
 
     def __iter__(self) -> Iterator[Candidate]:
-        """Give the candidates by ascending complexity, then loss."""
+        """Give the candidates by ascending complexity, then bits."""
         for size in sorted(self._by_size):
             yield from self._by_size[size]
 
@@ -106,27 +106,31 @@ class Archive:
         -------
         bool
             Whether it was kept. The same formula (up to rewriting, with other
-            constants) is kept once, with the lower loss.
+            constants) is kept once, where it costs fewer bits.
         """
         if not math.isfinite(loss):
             return False
         size = complexity(expression)
         same_size = self._by_size.setdefault(size, [])
-        if len(same_size) >= self.per_complexity and loss >= same_size[-1].loss:
-            return False
+        candidate = self.candidate(expression, loss, source, seconds)
+        full = len(same_size) >= self.per_complexity
+        if full and candidate.bits >= same_size[-1].bits:
+            if loss >= min(c.loss for c in same_size):
+                return False
         key = expression.skeleton().canonical_key()
         known = self._keys.get(key)
-        if known is not None and (known.loss, known.complexity) <= (loss, size):
-            return False
         if known is not None:
+            if (known.bits, known.loss) <= (candidate.bits, loss):
+                return False
             self._drop(known)
-        candidate = self.candidate(expression, loss, source, seconds)
         self._keys[key] = candidate
         same_size.append(candidate)
-        same_size.sort(key=lambda c: (c.loss, str(c.expression.tokens)))
+        same_size.sort(key=lambda c: (c.bits, c.loss, c.expression.tokens))
         if len(same_size) > self.per_complexity:
-            self._drop(same_size[-1])
-        return known is not candidate and candidate in same_size
+            # The most exact one stays whatever its constants cost.
+            exact = min(same_size, key=lambda c: c.loss)
+            self._drop(next(c for c in reversed(same_size) if c is not exact))
+        return self._keys.get(key) is candidate
 
     def candidate(
         self, expression: Expression, loss: float, source: str, seconds: float
@@ -151,14 +155,23 @@ class Archive:
         self._keys.pop(key, None)
 
     def pareto_front(self) -> list[Candidate]:
-        """Give the candidates that no shorter one equals in loss, shortest first."""
+        """Give the candidates that no shorter one equals in loss, shortest first.
+
+        Losses below the floor of the target count as equal.
+        """
         front: list[Candidate] = []
-        for candidate in self:
-            if not front or candidate.loss < front[-1].loss:
-                if front and front[-1].complexity == candidate.complexity:
-                    continue
-                front.append(candidate)
+        lowest = math.inf
+        for size in sorted(self._by_size):
+            if not self._by_size[size]:
+                continue
+            best = min(self._by_size[size], key=self._clipped)
+            if self._clipped(best)[0] < lowest:
+                lowest = self._clipped(best)[0]
+                front.append(best)
         return front
+
+    def _clipped(self, candidate: Candidate) -> tuple[float, float]:
+        return max(candidate.loss, self.cost.floor), candidate.bits
 
     def best(self, selection: Selection = "mdl") -> Candidate:
         """Choose the answer.

@@ -1,0 +1,6 @@
+"""Where formulas come from: one file per source of skeletons, one small Protocol."""
+
+from sklearn_chatsr.proposers.protocol import Problem, Proposer
+from sklearn_chatsr.proposers.templates import TemplateProposer
+
+__all__ = ["Problem", "Proposer", "TemplateProposer"]

@@ -1,0 +1,264 @@
+"""Templates: the shaped prior, cheaply and exhaustively.
+
+Most laws that people find in tables are short: a line, a power law, a low polynomial, a
+saturation, one exponential or one oscillation. They are listed here outright, the
+cheapest first. The engine puts a free factor and offset around each of them, so none is
+written into the templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, permutations
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import CONSTANT, Expression, variable
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.protocol import Problem
+
+_BATCH = 128
+_HIGHEST_DEGREE = 6
+_MOST_PAIRED = 6  # columns; beyond that, pairs of columns are left to other proposers
+_CURVES = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv", "sq", "cosh")
+_AFFINE = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv")
+_INNER = ("exp", "sin", "cos", "log", "tanh", "sqrt")
+
+
+class TemplateProposer:
+    """Propose constants, lines, power laws, polynomials, ratios and single curves.
+
+    Examples
+    --------
+    >>> TemplateProposer().name
+    'templates'
+    """
+
+    name = "templates"
+
+    def propose(
+        self, problem: Problem, rng: np.random.Generator
+    ) -> Iterator[Sequence[Expression]]:
+        """Yield batches of skeletons, cheap families first; see `Proposer`."""
+        columns = [
+            variable(j)
+            for j in range(problem.n_features)
+            if np.ptp(problem.X[:, j]) > 0
+        ]
+        yield [*_linear(columns), *power_laws(problem.X, problem.y)]
+        for family in (_single, _polynomials, _pairs, _ratios, _modulated, _sums):
+            trees = [t for t in family(columns) if _size(t) <= problem.max_size]
+            for start in range(0, len(trees), _BATCH):
+                batch = trees[start : start + _BATCH]
+                yield [Expression.from_tree(tree) for tree in batch]
+
+
+def power_laws(
+    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> list[Expression]:
+    """Fit products of powers of the columns by least squares on logarithms.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Columns with zeros are left out; negative values enter by their size.
+    y : ndarray of shape (n_samples,)
+        No product is proposed when it holds zeros.
+
+    Returns
+    -------
+    list of Expression
+        With exponents rounded to halves and thirds, and with free ones where the
+        column is positive; with all columns and with the weakest left out one by one.
+    """
+    usable = [
+        j for j in range(X.shape[1]) if np.all(X[:, j] != 0) and np.ptp(X[:, j]) > 0
+    ]
+    if not usable or np.any(y == 0) or len(y) <= len(usable) + 1:
+        return []
+    target = np.log(np.abs(y))
+    found: list[Expression] = []
+    while usable:
+        logs = np.log(np.abs(X[:, usable]))
+        design = np.column_stack([np.ones(len(y)), logs])
+        powers = np.linalg.lstsq(design, target, rcond=None)[0][1:]
+        positive = [bool(np.all(X[:, j] > 0)) for j in usable]
+        for denominator in (1, 2, 3):
+            exact = [_nearest(p, denominator) for p in powers]
+            found.extend(_product(usable, exact, positive))
+        if all(positive) and len(usable) <= 4:
+            tree = _free_product(usable)
+            found.append(Expression.from_tree(tree))
+        weight = np.abs(powers) * np.ptp(logs, axis=0)
+        del usable[int(np.argmin(weight))]
+    return list(dict.fromkeys(found))
+
+
+def _nearest(power: float, denominator: int) -> Fraction:
+    limited = float(np.clip(power, -12, 12))
+    return Fraction(round(limited * denominator), denominator)
+
+
+def _product(
+    columns: Sequence[int], powers: Sequence[Fraction], positive: Sequence[bool]
+) -> list[Expression]:
+    above: list[Tree] = []
+    below: list[Tree] = []
+    for column, power, is_positive in zip(columns, powers, positive, strict=True):
+        if power == 0:
+            continue
+        if power.denominator == 2 and not is_positive:
+            return []
+        (above if power > 0 else below).append(_power(variable(column), abs(power)))
+    if not above and not below:
+        return []
+    tree: Tree = _join("mul", above) if above else "1"
+    if below:
+        tree = ("div", tree, _join("mul", below))
+    return [Expression.from_tree(tree).simplify()]
+
+
+def _power(base: Tree, power: Fraction) -> Tree:
+    tree = base
+    if power.numerator != 1:
+        tree = ("pow", tree, str(power.numerator))
+    if power.denominator == 2:
+        return ("sqrt", tree)
+    return ("cbrt", tree) if power.denominator == 3 else tree
+
+
+def _free_product(columns: Sequence[int]) -> Tree:
+    return _join("mul", [("pow", variable(j), CONSTANT) for j in columns])
+
+
+def _join(name: str, trees: Sequence[Tree]) -> Tree:
+    joined = trees[0]
+    for tree in trees[1:]:
+        joined = (name, joined, tree)
+    return joined
+
+
+def _scaled(tree: Tree) -> Tree:
+    return ("mul", CONSTANT, tree)
+
+
+def _affine(tree: Tree) -> Tree:
+    return ("add", _scaled(tree), CONSTANT)
+
+
+def _size(tree: Tree) -> int:
+    return 1 + sum(map(_size, tree[1:])) if isinstance(tree, tuple) else 1
+
+
+def _linear(columns: Sequence[str]) -> list[Expression]:
+    """Give the constant, each column alone, and the line in all columns."""
+    trees: list[Tree] = [CONSTANT, *columns]
+    if len(columns) > 1:
+        trees.append(_join("add", [_scaled(x) for x in columns]))
+    return [Expression.from_tree(tree) for tree in trees]
+
+
+def _single(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give one curve of one column: f(x), f(a x) and f(a x + b)."""
+    for x in columns:
+        yield from ((name, x) for name in _CURVES)
+        yield ("mul", x, ("log", x))
+        for name in _AFFINE:
+            yield (name, _scaled(x))
+            yield (name, _affine(x))
+        yield ("exp", _scaled(("sq", x)))
+        yield ("exp", _scaled(("sq", ("add", x, CONSTANT))))
+        yield ("exp", _scaled(("inv", x)))
+        yield ("inv", ("add", ("exp", _affine(x)), "1"))
+        yield ("pow", x, CONSTANT)
+        yield ("pow", ("add", x, CONSTANT), CONSTANT)
+
+
+def _polynomials(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give full polynomials of one column, and quadratics of a few."""
+    for x in columns:
+        powers: list[Tree] = [_scaled(x)]
+        for degree in range(2, _HIGHEST_DEGREE + 1):
+            power = _power(x, Fraction(degree))
+            yield power
+            yield ("add", _scaled(x), _scaled(power))
+            powers.append(_scaled(power))
+            yield _join("add", powers)
+    for several in (2, 3):
+        for chosen in combinations(columns[:_MOST_PAIRED], several):
+            squares: list[Tree] = [_scaled(("sq", x)) for x in chosen]
+            products: list[Tree] = [
+                _scaled(("mul", *p)) for p in combinations(chosen, 2)
+            ]
+            lines: list[Tree] = [_scaled(x) for x in chosen]
+            yield _join("add", squares)
+            yield _join("add", [*lines, *products])
+            yield _join("add", [*lines, *squares, *products])
+
+
+def _pairs(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give products, ratios and differences of two columns, alone and in a curve."""
+    few = columns[:_MOST_PAIRED]
+    for a, b in permutations(few, 2):
+        inner: list[Tree] = [("div", a, b), ("mul", a, ("sq", b))]
+        if a < b:
+            inner += [("mul", a, b), ("sub", a, b), ("add", a, b)]
+            inner.append(("add", ("sq", a), ("sq", b)))
+        for tree in inner:
+            yield tree
+            yield ("sq", tree)
+            for name in _INNER:
+                yield (name, tree)
+                yield (name, _scaled(tree))
+        yield ("mul", a, ("add", b, CONSTANT))
+        yield ("pow", a, b)
+
+
+def _ratios(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give saturations and quotients of low polynomials."""
+    for x in columns:
+        square: Tree = ("sq", x)
+        yield ("div", x, ("add", x, CONSTANT))
+        yield ("div", square, ("add", square, CONSTANT))
+        yield ("inv", ("add", square, CONSTANT))
+        yield ("div", x, ("add", square, CONSTANT))
+        yield ("inv", ("add", ("add", square, _scaled(x)), CONSTANT))
+        top: Tree = ("add", square, _affine(x))
+        yield ("div", top, ("add", x, CONSTANT))
+        yield ("div", top, ("add", ("add", square, _scaled(x)), CONSTANT))
+    for a, b in permutations(columns[:_MOST_PAIRED], 2):
+        yield ("div", a, ("add", b, CONSTANT))
+        yield ("div", a, ("add", a, _scaled(b)))
+        yield ("div", ("mul", a, b), ("add", b, CONSTANT))
+        yield ("div", ("add", a, _scaled(b)), ("add", a, CONSTANT))
+
+
+def _modulated(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give a column, a power or a decay times one curve."""
+    for x in columns:
+        wave: Tree = ("sin", _affine(x))
+        decay: Tree = ("exp", _scaled(x))
+        yield ("mul", x, decay)
+        yield ("mul", ("pow", x, CONSTANT), decay)
+        yield ("mul", x, wave)
+        yield ("mul", decay, wave)
+        yield ("div", wave, x)
+    for a, b in permutations(columns[:_MOST_PAIRED], 2):
+        for name in _AFFINE:
+            yield ("mul", a, (name, _scaled(b)))
+            yield ("mul", a, (name, _affine(b)))
+        yield ("mul", ("sq", a), ("sin", _affine(b)))
+        yield ("mul", a, ("pow", b, CONSTANT))
+
+
+def _sums(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give a line or a square plus one curve."""
+    for a in columns[:_MOST_PAIRED]:
+        for b in columns[:_MOST_PAIRED]:
+            for name in _AFFINE:
+                curve: Tree = (name, _affine(b) if name == "sin" else _scaled(b))
+                yield ("add", _scaled(a), _scaled(curve))
+                if name in ("exp", "sin"):
+                    yield ("add", _scaled(("sq", a)), _scaled(curve))
