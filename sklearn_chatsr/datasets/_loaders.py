@@ -97,7 +97,9 @@ def load_planets(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
         frame : DataFrame of shape (167, 3) or None
             Both, when ``as_frame=True``.
         feature_names : list of str
+            Names of the columns of ``data``.
         target_name : str
+            Name of the target.
         DESCR : str
             Origin, selection and quality of the rows.
         filename : str
@@ -145,7 +147,9 @@ def load_cepheids(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
         frame : DataFrame of shape (26, 2) or None
             Both, when ``as_frame=True``.
         feature_names : list of str
+            Names of the columns of ``data``.
         target_name : str
+            Name of the target.
         DESCR : str
             Origin and quality of the rows.
         filename : str
