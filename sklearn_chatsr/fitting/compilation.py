@@ -1,0 +1,67 @@
+"""Load the compiled kernels when they are first needed, and say so when that is slow.
+
+Numba and the kernels are imported on first use, so that importing the package stays
+fast. Compiled code is kept on disk, beside the sources or, where those are read-only,
+in Numba's cache directory of the user (``NUMBA_CACHE_DIR`` moves it).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+_logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+_loaded: list[ModuleType] = []
+
+
+def load_kernels() -> ModuleType:
+    """Give the module of compiled entry points; the first call loads or compiles it."""
+    if not _loaded:
+        with _lock:
+            if not _loaded:
+                _loaded.append(_import_kernels())
+    return _loaded[0]
+
+
+def _import_kernels() -> ModuleType:
+    from numba.core import event
+
+    class _Announcement(event.Listener):  # type: ignore[misc]
+        said = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.said:
+                self.said = True
+                _logger.info(
+                    "Compiling the fitting kernels; this happens once per machine and "
+                    "takes about 15 seconds."
+                )
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    began = time.perf_counter()
+    with event.install_listener("numba:compile", _Announcement()):
+        module = importlib.import_module("sklearn_chatsr.fitting._compiled")
+    _logger.debug("Fitting kernels ready in %.2f s.", time.perf_counter() - began)
+    return module
+
+
+def warm_up() -> None:
+    """Compile the fitting kernels now, if this machine has not done so yet.
+
+    Fitting does it by itself on first use; calling this moves the wait, at most about
+    20 seconds once per machine, to a moment of your choice. Later processes load the
+    result in a fraction of a second.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.fitting import warm_up
+    >>> warm_up()
+    """
+    load_kernels()
