@@ -71,7 +71,7 @@ def pareto_front_data(
     Parameters
     ----------
     candidates : sequence of Candidate
-        The table of a fitted estimator, ``equations_``.
+        Those of a fitted estimator, ``pareto_front_``.
     selected : Expression, optional
         The chosen formula.
     criterion : {"loss", "fvu", "bits"}, default="loss"
@@ -158,7 +158,7 @@ class ParetoFrontDisplay:
 
         Parameters
         ----------
-        estimator : estimator with ``equations_`` and ``expression_``
+        estimator : estimator with ``pareto_front_``, ``expression_`` and ``labels_``
             For example a fitted :class:`~sklearn_chatsr.ChatSRRegressor`.
         criterion : {"loss", "fvu", "bits"}, default="loss"
             What to plot against complexity.
@@ -184,12 +184,12 @@ class ParetoFrontDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(estimator, ["equations_", "expression_"])
+        check_is_fitted(estimator, ["pareto_front_", "expression_"])
         data = pareto_front_data(
-            estimator.equations_,
+            estimator.pareto_front_,
             selected=estimator.expression_,
             criterion=criterion,
-            feature_names=getattr(estimator, "feature_names_in_", None),
+            feature_names=estimator.labels_,
             digits=digits,
         )
         return cls(data).plot(ax=ax, max_labels=max_labels, **line_kwargs)

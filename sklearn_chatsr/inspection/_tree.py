@@ -194,7 +194,7 @@ class ExpressionTreeDisplay:
 
         Parameters
         ----------
-        estimator : estimator with ``expression_``
+        estimator : estimator with ``expression_`` and ``labels_``
             For example a fitted :class:`~sklearn_chatsr.ChatSRRegressor`.
         digits : int, default=4
             Significant digits of the constants.
@@ -216,7 +216,7 @@ class ExpressionTreeDisplay:
         check_is_fitted(estimator, "expression_")
         return cls.from_expression(
             estimator.expression_,
-            feature_names=getattr(estimator, "feature_names_in_", None),
+            feature_names=estimator.labels_,
             digits=digits,
             ax=ax,
         )

@@ -25,9 +25,9 @@ class Row:
 
 class Fitted(BaseEstimator):
     def fit(self, X=None, y=None):
-        self.equations_ = list(TABLE)
+        self.pareto_front_ = list(TABLE)
         self.expression_ = TABLE[1].expression
-        self.feature_names_in_ = np.array(["time_$%^&", "mass"], dtype=object)
+        self.labels_ = ["time_$%^&", "mass"]
         return self
 
 

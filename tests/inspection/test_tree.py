@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
@@ -69,7 +68,7 @@ def test_dot_quotes_names_that_would_end_a_label():
 def test_display_draws_a_text_per_node_and_a_line_per_edge(pyplot):
     estimator = Fittable()
     estimator.expression_ = LAW
-    estimator.feature_names_in_ = np.array(["$a_%", "m^"], dtype=object)
+    estimator.labels_ = ["$a_%", "m^"]
 
     display = ExpressionTreeDisplay.from_estimator(estimator)
     display.figure_.canvas.draw()
