@@ -1,0 +1,73 @@
+"""Find laws in the measurements that ship with the package; `make demo` runs this."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.metrics import PredictionErrorDisplay
+from sklearn.model_selection import train_test_split
+
+from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.datasets import load_cepheids, load_planets
+from sklearn_chatsr.inspection import ParetoFrontDisplay
+
+OUTPUT = Path("demo-output")
+
+
+def main() -> None:
+    """Fit both data sets, print what was found, save the plots."""
+    OUTPUT.mkdir(exist_ok=True)
+    for name, title, data in (
+        ("planets", "Period of a planet [days]", load_planets()),
+        ("cepheids", "Magnitude of a Cepheid", load_cepheids()),
+    ):
+        print(f"\n{title}, from {' and '.join(data.feature_names)}")
+        print("=" * 80)
+        report(name, data)
+
+
+def report(name, data) -> None:
+    """Fit on three quarters of the rows and judge on the rest."""
+    X_train, X_test, y_train, y_test = train_test_split(
+        data.data, data.target, random_state=0
+    )
+    model = ChatSRRegressor(random_state=0)
+    started = time.perf_counter()
+    model.fit(X_train, y_train)
+    seconds = time.perf_counter() - started
+
+    columns = ["complexity", "r2", "bits", "equation", "source", "chosen"]
+    with pd.option_context("display.width", 120, "display.max_colwidth", 70):
+        print(model.equations_[columns].to_string(index=False))
+        print(f"\n{data.target_name} = {model.formula_}\n")
+        if len(model.constants_):
+            print(model.confidence_intervals().to_string(index=False), "\n")
+    print(f"R2 on {len(y_test)} held-out rows: {model.score(X_test, y_test):.6f}")
+    print(f"{seconds:.1f} s")
+    plot(name, model, X_test, y_test)
+
+
+def plot(name, model, X, y) -> None:
+    """Save the Pareto front and the predictions for held-out rows."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    ParetoFrontDisplay.from_estimator(model, ax=left)
+    PredictionErrorDisplay.from_estimator(
+        model, X, y, kind="actual_vs_predicted", ax=right
+    )
+    if (y > 0).all() and y.max() > 100 * y.min():
+        right.set(xscale="log", yscale="log")
+    path = OUTPUT / f"{name}.png"
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    print(f"Plots: {path}")
+
+
+if __name__ == "__main__":
+    main()
