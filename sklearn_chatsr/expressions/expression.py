@@ -103,6 +103,13 @@ class Expression:
     def __reduce__(self) -> tuple[Any, ...]:
         return Expression, (self.tokens, self.constants)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"tokens": self.tokens, "constants": self.constants}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        loaded = Expression(state["tokens"], state["constants"])
+        self._set(loaded.tokens, loaded.constants)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Expression):
             return NotImplemented

@@ -73,7 +73,10 @@ def simplify(expression: Expression) -> Expression:
     current = expression
     while current not in seen:
         seen[current] = None
-        current = _rewrite(current)
+        try:
+            current = _rewrite(current)
+        except RecursionError:
+            return expression
     # Rewriting ends in a fixed point, or (rarely) in a cycle of equally short forms.
     forms = list(seen)
     cycle = forms[forms.index(current) :]

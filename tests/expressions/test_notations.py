@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from sklearn_chatsr.expressions import OPERATORS, Expression
+
+from .strategies import POINTS, agree, expressions, skeletons
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(os.environ.get("CHATSR_SHARED_DATA", SHARED))
+
+# Names that would break a parser that met them.
+LABELS = ["N", "my col (m/s)", "exec"], ["e", "größe%_^{}`", "x3"], ["C", "sin", "2x"]
+
+
+@given(expressions)
+def test_infix_reads_back(expression):
+    assert Expression.from_infix(expression.to_infix()) == expression
+
+
+@given(skeletons)
+def test_infix_of_skeletons_reads_back(expression):
+    read = Expression.from_infix(expression.to_infix())
+
+    assert read.tokens == expression.tokens
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@given(expression=expressions)
+def test_any_column_name_reads_back(labels, expression):
+    infix, latex = expression.to_infix(labels), expression.to_latex(labels)
+
+    assert Expression.from_infix(infix, labels) == expression
+    assert Expression.from_latex(latex, labels) == expression
+
+
+@given(expressions)
+def test_latex_reads_back(expression):
+    assert Expression.from_latex(expression.to_latex()) == expression
+
+
+@given(expressions)
+def test_numpy_source_reads_back(expression):
+    assert Expression.from_python(expression.to_python()) == expression
+
+
+@given(expressions)
+def test_numpy_source_computes_the_same(expression):
+    names = {f"x{j + 1}": POINTS[:, j] for j in range(3)}
+
+    try:
+        with np.errstate(all="ignore"):
+            # Our own source, printed by the code under test.
+            value = eval(expression.to_python(), {"np": np, **names})
+    except (ArithmeticError, ValueError):
+        return  # Python raises where a formula of numbers alone is undefined
+    if isinstance(value, complex) or np.ndim(value) == 0:
+        return
+
+    assert agree(expression.evaluate(POINTS), value)
+
+
+@given(expressions)
+def test_math_tokens_read_back(expression):
+    tokens = expression.to_math_tokens()
+
+    assert Expression.from_math_tokens(tokens, expression.constants) == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("x1 + x2*x3", "add x1 mul x2 x3"),
+        ("(x1 + x2)*x3", "mul add x1 x2 x3"),
+        ("x1 - x2 - x3", "sub sub x1 x2 x3"),
+        ("x1 - (x2 - x3)", "sub x1 sub x2 x3"),
+        ("-x1^2", "neg sq x1"),
+        ("(-x1)**2", "sq neg x1"),
+        ("x1^x2^x3", "pow x1 pow x2 x3"),
+        ("x1**-2", "pow x1 -2"),
+        ("2*-3", "mul 2 -3"),
+        ("1/x1", "inv x1"),
+        ("2*1/x1", "mul 2 inv x1"),
+        ("1/x1*x2", "mul inv x1 x2"),
+        ("(1)/x1", "div 1 x1"),
+        ("np.sin(x1)", "sin x1"),
+        ("ln(x1) + arcsin(x2)", "add log x1 asin x2"),
+        ("max(x1, pi)", "max x1 pi"),
+        ("C*exp(-C*x1)", "mul C exp neg mul C x1"),
+        (" x10\n+ 5 ", "add x10 5"),
+    ],
+)
+def test_infix_is_read_as_mathematicians_do(text, tokens):
+    assert " ".join(Expression.from_infix(text).tokens) == tokens
+
+
+def test_numbers_with_a_point_or_exponent_are_constants():
+    expression = Expression.from_infix("2.0*x1 + 1e-3 + 4")
+
+    assert expression.constants == (2.0, 1e-3)
+    assert "4" in expression.tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "ends early"),
+        ("x1 +", "ends early"),
+        ("x1 x2", "got 'x2'"),
+        ("(x1", r"expected '\)'"),
+        ("foo(x1)", "unknown name 'foo'"),
+        ("sin(x1, x2)", r"takes 1 argument\(s\), got 2"),
+        ("x1 & x2", "unexpected '&'"),
+        ("`a`", "unknown column 'a'"),
+        ("1e999", "too large"),
+        ("__import__('os').system('true')", 'unexpected "\'"'),
+        ("x1.__class__", "unexpected '.'"),
+        ("lambda: 0", "unexpected ':'"),
+        ("(" * 100_000, "nested too deep"),
+    ],
+)
+def test_what_is_no_formula_is_refused_and_the_place_is_shown(text, message):
+    with pytest.raises(ValueError, match=message):
+        Expression.from_infix(text)
+
+
+def test_a_formula_must_be_text():
+    with pytest.raises(ValueError, match="Expected a formula as str, got int"):
+        Expression.from_infix(3)
+
+
+def test_digits_shorten_constants_but_keep_them_constants():
+    expression = Expression.from_infix("3.14159265*x1 + 2.0000001")
+
+    assert expression.to_infix(digits=3) == "3.14*x1 + 2.0"
+    assert expression.to_latex(digits=3) == r"3.14 \cdot x_{1} + 2.0"
+
+
+def test_labels_are_printed_in_every_notation():
+    expression = Expression.from_infix("x1/x2^2")
+    labels = ["mass", "r [m]"]
+
+    assert expression.to_infix(labels) == "mass/`r [m]`^2"
+    assert expression.to_latex(labels) == r"\frac{\mathrm{mass}}{\mathrm{r\ [m]}^{2}}"
+    assert expression.to_python(labels) == "mass/x2**2"
+
+
+@pytest.mark.skipif(not (DATA / "chatsr").exists(), reason="ChatSR samples not here")
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_every_target_of_the_public_chatsr_samples_is_read(name):
+    with gzip.open(DATA / "chatsr" / f"{name}.json.gz", "rt") as file:
+        samples = json.load(file)
+
+    assert len(samples) == 100
+    for sample in samples:
+        expression = Expression.from_math_tokens(sample["expression_tokens"])
+        written = expression.to_math_tokens()
+        assert [t.replace("<|math_C|>", "C") for t in written] == [
+            t.replace("<|math_C|>", "C") for t in sample["expression_tokens"]
+        ]
+        assert expression.size == sample["expression_length"]
+
+
+def test_the_tokens_of_public_chatsr_are_a_subset():
+    arithmetic = {"add", "sub", "mul", "div", "pow"}
+    functions = {"sin", "cos", "tan", "log", "exp", "sqrt", "abs"}
+
+    assert arithmetic | functions <= set(OPERATORS)
