@@ -5,5 +5,6 @@ from __future__ import annotations
 from sklearn_chatsr.fitting.compilation import warm_up
 from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter
 from sklearn_chatsr.fitting.program import Program
+from sklearn_chatsr.fitting.spelling import spell_constants
 
-__all__ = ["ConstantFit", "ConstantFitter", "Program", "warm_up"]
+__all__ = ["ConstantFit", "ConstantFitter", "Program", "spell_constants", "warm_up"]
