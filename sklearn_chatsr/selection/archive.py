@@ -113,9 +113,9 @@ class Archive:
         size = complexity(expression)
         same_size = self._by_size.setdefault(size, [])
         candidate = self.candidate(expression, loss, source, seconds)
-        full = len(same_size) >= self.per_complexity
-        if full and candidate.bits >= same_size[-1].bits:
-            if loss >= min(c.loss for c in same_size):
+        if len(same_size) >= self.per_complexity:
+            lowest = min(c.loss for c in same_size)
+            if candidate.bits >= same_size[-1].bits and loss >= lowest:
                 return False
         key = expression.skeleton().canonical_key()
         known = self._keys.get(key)

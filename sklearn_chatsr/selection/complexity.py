@@ -8,6 +8,7 @@ from sklearn_chatsr.expressions import OPERATORS, Expression, is_integer, is_var
 
 # Telling an operator, a variable, a constant or an integer apart takes two bits.
 _KIND_BITS = 2.0
+_DIGIT_BITS = math.log2(10.0)
 
 
 def complexity(expression: Expression) -> int:
@@ -42,7 +43,8 @@ def formula_bits(
     expression : Expression
         The formula.
     constant_bits : float
-        Bits for the digits of one constant.
+        Bits for the digits of a fitted constant. One with few decimal digits, such as
+        2.5, is written in fewer.
     n_features : int
         Number of columns that a variable is chosen from.
 
@@ -53,7 +55,11 @@ def formula_bits(
         one; for an integer its digits and sign; for a constant ``constant_bits``.
     """
     variable_bits = math.log2(max(n_features, 1))
-    bits = 0.0
+    if expression.constants is None:
+        bits = constant_bits * expression.n_constants
+    else:
+        digits = map(_decimal_bits, expression.constants)
+        bits = sum(min(constant_bits, own) for own in digits)
     for token in expression.tokens:
         bits += _KIND_BITS
         if token in OPERATORS:
@@ -62,6 +68,12 @@ def formula_bits(
             bits += variable_bits
         elif is_integer(token):
             bits += 2.0 * math.log2(abs(int(token)) + 1.0)
-        else:
-            bits += constant_bits
     return bits
+
+
+def _decimal_bits(value: float) -> float:
+    """Give the bits of a number's significant decimal digits, sign and exponent."""
+    digits = repr(abs(value)).partition("e")[0].replace(".", "").strip("0")
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    places = math.log2(abs(exponent) + 1.0)
+    return 1.0 + _DIGIT_BITS * len(digits) + 2.0 * places

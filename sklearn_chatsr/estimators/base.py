@@ -1,0 +1,301 @@
+"""What every symbolic regressor here shares: the fitted formula and its exports."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_chatsr.estimators.search import price
+from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions.printing import is_bare_label
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.selection import Archive, Candidate
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sympy
+
+_DISPLAY_DIGITS = 6
+
+
+class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
+    """Base of regressors whose fitted state is a formula.
+
+    Subclasses set ``expression_``, ``candidates_``, ``pareto_front_`` and
+    ``standard_errors_`` in ``fit``; everything else follows from those.
+    """
+
+    expression_: Expression
+    candidates_: list[Candidate]
+    pareto_front_: list[Candidate]
+    standard_errors_: npt.NDArray[np.float64]
+    n_features_in_: int
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Evaluate the formula.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite values, in the column order of `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,), dtype float64
+            NaN where the formula has no real value.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.expression_.evaluate(X)
+
+    @property
+    def labels_(self) -> list[str]:
+        """Names of the columns as the formula prints them, list of str."""
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            return [str(name) for name in names]
+        return [variable(j) for j in range(self.n_features_in_)]
+
+    @property
+    def formula_(self) -> str:
+        """The formula as text with column names and six digits per constant."""
+        return self.expression_.to_infix(self.labels_, digits=_DISPLAY_DIGITS)
+
+    @property
+    def constants_(self) -> npt.NDArray[np.float64]:
+        """Fitted constants in prefix order, ndarray of shape (n_constants,)."""
+        check_is_fitted(self)
+        return np.array(self.expression_.constants or (), dtype=np.float64)
+
+    @property
+    def equations_(self) -> pd.DataFrame:
+        """The Pareto front as a table, shortest formula first.
+
+        Columns: ``complexity`` (nodes), ``r2``, ``loss`` (mean squared residual),
+        ``bits`` (description length), ``equation`` (text), ``source``, ``seconds``,
+        ``chosen``.
+        """
+        check_is_fitted(self)
+        return self._table(self.pareto_front_)
+
+    def candidates_table(self) -> pd.DataFrame:
+        """Give everything that was kept as a table, with the columns of `equations_`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            By ascending complexity, several forms per size.
+        """
+        check_is_fitted(self)
+        return self._table(self.candidates_)
+
+    def _table(self, candidates: Sequence[Candidate]) -> pd.DataFrame:
+        import pandas as pd
+
+        labels = self.labels_
+        return pd.DataFrame(
+            [
+                {
+                    "complexity": c.complexity,
+                    "r2": c.r2,
+                    "loss": c.loss,
+                    "bits": c.bits,
+                    "equation": c.expression.to_infix(labels, digits=_DISPLAY_DIGITS),
+                    "source": c.source,
+                    "seconds": c.seconds,
+                    "chosen": c.expression == self.expression_,
+                }
+                for c in candidates
+            ]
+        )
+
+    def to_sympy(self) -> sympy.Expr:
+        """Give the formula as a SymPy expression over the column names.
+
+        Returns
+        -------
+        sympy.Expr
+            With real symbols.
+        """
+        check_is_fitted(self)
+        return self.expression_.to_sympy(self.labels_)
+
+    def to_latex(self, digits: int | None = _DISPLAY_DIGITS) -> str:
+        """Give the formula as LaTeX mathematics.
+
+        Parameters
+        ----------
+        digits : int or None, default=6
+            Significant digits of the constants; None prints them exactly.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+        """
+        check_is_fitted(self)
+        return self.expression_.to_latex(self.labels_, digits)
+
+    def to_python(self) -> str:
+        """Give the source of a NumPy function that computes the formula.
+
+        Returns
+        -------
+        str
+            A module with one function ``formula`` of the columns that occur. Columns
+            whose names are no identifiers are called ``x1``, ``x2``, ...
+        """
+        check_is_fitted(self)
+        used = self.expression_.variables
+        labels = self.labels_
+        usable = {
+            j: is_bare_label(labels[j], variable(j))
+            and not keyword.iskeyword(labels[j])
+            for j in used
+        }
+        names = [labels[j] if usable[j] else variable(j) for j in used]
+        notes = [
+            f"    # {variable(j)}: column {labels[j]!r}\n"
+            for j in used
+            if not usable[j] and labels[j] != variable(j)
+        ]
+        body = self.expression_.to_python(labels)
+        return (
+            "import numpy as np\n\n\n"
+            f"def formula({', '.join(names)}):\n{''.join(notes)}    return {body}\n"
+        )
+
+    def confidence_intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Give the constants with their standard errors and intervals.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Coverage of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``constant``, ``standard_error``, ``low``, ``high``, one row per
+            constant in prefix order. From the Gauss-Newton covariance at the optimum,
+            which takes the form of the formula as given. NaN where the data do not
+            determine a constant.
+        """
+        import pandas as pd
+        from scipy.stats import norm
+
+        check_is_fitted(self)
+        if not 0 < level < 1:
+            raise ValueError(f"`level` == {level}, must be between 0 and 1.")
+        margin = norm.ppf(0.5 + level / 2) * self.standard_errors_
+        return pd.DataFrame(
+            {
+                "constant": self.constants_,
+                "standard_error": self.standard_errors_,
+                "low": self.constants_ - margin,
+                "high": self.constants_ + margin,
+            }
+        )
+
+    def refit(
+        self,
+        expression: Expression | str,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Fit the constants of a given formula and make it the answer.
+
+        Parameters
+        ----------
+        expression : Expression or str
+            Text may use the column names; numbers with a point (``2.0``) and ``C`` are
+            constants to fit, whole numbers stay as they are.
+        X : array-like of shape (n_samples, n_features)
+            Finite values.
+        y : array-like of shape (n_samples,)
+            Finite target values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        self
+            Fitted with this formula as the only candidate.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a formula of these columns, or it has no finite value on
+            the data.
+        """
+        X, y, weight = self._validated(X, y, sample_weight)
+        if isinstance(expression, str):
+            names = getattr(self, "feature_names_in_", None)
+            expression = Expression.from_infix(expression, names)
+        used = expression.variables
+        if used and used[-1] >= X.shape[1]:
+            raise ValueError(
+                f"The formula uses {variable(used[-1])}, but X has {X.shape[1]} "
+                "column(s)."
+            )
+        kept = weight > 0 if weight is not None else np.ones(len(y), dtype=bool)
+        X, y = X[kept], y[kept]
+        weight = None if weight is None else weight[kept]
+        self._set_formula(expression, X, y, weight)
+        return self
+
+    def _set_formula(
+        self,
+        expression: Expression,
+        X: npt.NDArray[np.float64],
+        y: npt.NDArray[np.float64],
+        weight: npt.NDArray[np.float64] | None,
+    ) -> None:
+        optimizer = getattr(self, "constant_optimizer", "lm")
+        fitter = ConstantFitter(X, y, weight, optimizer=optimizer)
+        fit = fitter.fit(expression, start=expression.constants)
+        if fit.failed:
+            raise ValueError(
+                f"The formula {expression} has no finite value on every row of X: "
+                "check its domain (roots and logarithms of negative numbers, "
+                "division by zero)."
+            )
+        archive = Archive(price(X, y, weight))
+        chosen = archive.candidate(fit.expression, fit.loss, "refit", 0.0)
+        self.expression_ = fit.expression
+        self.candidates_ = [chosen]
+        self.pareto_front_ = [chosen]
+        self.standard_errors_ = fitter.standard_errors(fit.expression)
+
+    def _validated(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[
+        npt.NDArray[np.float64],
+        npt.NDArray[np.float64],
+        npt.NDArray[np.float64] | None,
+    ]:
+        """Check X, y and weights as scikit-learn does."""
+        from sklearn.utils.validation import _check_sample_weight
+
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
+        )
+        y = np.asarray(y, dtype=np.float64)
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not np.any(weight > 0):
+            raise ValueError(
+                "All sample weights are zero: at least one must be positive."
+            )
+        return X, y, weight

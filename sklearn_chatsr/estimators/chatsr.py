@@ -1,0 +1,285 @@
+"""`ChatSRRegressor`: a formula for a table, behind ``fit`` and ``predict``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
+from sklearn_chatsr.estimators.search import Search, SearchSettings
+from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
+from sklearn_chatsr.fitting import warm_up
+from sklearn_chatsr.proposers import Proposer, TemplateProposer
+from sklearn_chatsr.selection import Candidate, Selection
+
+# Columns that a search looks at; the language model knows as many variables.
+MAX_VARIABLES = 10
+_PROPOSERS = ("templates", "model")
+
+
+class ChatSRRegressor(BaseSymbolicRegressor):
+    """Symbolic regression with a multimodal language model.
+
+    A Set Transformer reads the points, a causal language model writes candidate
+    formulas, their constants are fitted, and the shortest description of the data is
+    kept. Simple templates compete with the model, so that every fit gives a formula.
+
+    Parameters
+    ----------
+    model : str, default="default"
+        ``"default"`` for the checkpoint that ships with the package, or a folder that
+        `save_pretrained` wrote. Loaded once per process, at the first fit that needs
+        it.
+    proposers : tuple of {"templates", "model"}, default=("templates", "model")
+        Where formulas come from, asked in this order. Without ``"model"`` no network
+        is loaded.
+    n_candidates : int, default=256
+        Formulas drawn from the model.
+    decoding : {"sample", "beam"}, default="sample"
+        How the model writes: independent draws, or a beam search.
+    prompt : str, optional
+        What is known about the law, in words, for the model.
+    max_size : int, default=30
+        Largest formula that is tried, in nodes.
+    selection : {"mdl", "r2"} or int, default="mdl"
+        What the answer is chosen by: shortest description of data and formula, highest
+        R2, or highest R2 among the formulas of at most so many nodes.
+    constant_optimizer : {"lm", "bfgs"}, default="lm"
+        Variable projection with Levenberg-Marquardt, or BFGS as in the publication.
+    n_starts : int, default=8
+        Starting points for the constants of a formula.
+    max_time : float, default=10.0
+        Seconds after which the best formula so far is the answer. Counts, not this
+        limit, make fits reproducible: raise it when a machine is slow.
+    device : str, default="auto"
+        Where the model runs: ``"auto"`` for a GPU when there is one, ``"cpu"``,
+        ``"cuda:0"``, ...
+    n_jobs : int, optional
+        Threads that fit constants. The formula does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Seed of every draw. The global random state is left alone.
+    verbose : int, default=0
+        1 draws a progress bar with the best formula so far.
+
+    Attributes
+    ----------
+    expression_ : Expression
+        The formula; variables by position.
+    formula_ : str
+        The formula as text, with the column names.
+    equations_ : pandas.DataFrame
+        The Pareto front of size and error.
+    candidates_ : list of Candidate
+        All formulas that were kept, with their source and figures.
+    pareto_front_ : list of Candidate
+        Those that no shorter one equals.
+    constants_ : ndarray of shape (n_constants,)
+        Constants of the formula, in prefix order.
+    standard_errors_ : ndarray of shape (n_constants,)
+        Their standard errors.
+    selected_features_ : ndarray of shape (n_selected,)
+        Columns that the search looked at.
+    interrupted_ : bool
+        Whether Ctrl-C ended the search.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, when all are strings.
+
+    References
+    ----------
+    Li, Y. et al. (2024). ChatSR: Multimodal large language models for scientific
+    formula discovery. arXiv:2406.05410.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_chatsr import ChatSRRegressor
+    >>> X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    >>> y = 3 * X[:, 0] / X[:, 1] ** 2
+    >>> regressor = ChatSRRegressor(random_state=0).fit(X, y)
+    >>> regressor.formula_
+    '3*x1/x2^2'
+    """
+
+    _doc_link_module = "sklearn_chatsr"
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+        "model": [str],
+        "proposers": [tuple, list],
+        "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "decoding": [StrOptions({"sample", "beam"})],
+        "prompt": [str, None],
+        "max_size": [Interval(Integral, 1, None, closed="left")],
+        "selection": [
+            StrOptions({"mdl", "r2"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "constant_optimizer": [StrOptions({"lm", "bfgs"})],
+        "n_starts": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither")],
+        "device": [str],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        model: str = "default",
+        proposers: tuple[str, ...] = _PROPOSERS,
+        n_candidates: int = 256,
+        decoding: Literal["sample", "beam"] = "sample",
+        prompt: str | None = None,
+        max_size: int = 30,
+        selection: Selection = "mdl",
+        constant_optimizer: Literal["lm", "bfgs"] = "lm",
+        n_starts: int = 8,
+        max_time: float = 10.0,
+        device: str = "auto",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.proposers = proposers
+        self.n_candidates = n_candidates
+        self.decoding = decoding
+        self.prompt = prompt
+        self.max_size = max_size
+        self.selection = selection
+        self.constant_optimizer = constant_optimizer
+        self.n_starts = n_starts
+        self.max_time = max_time
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: Any = None
+    ) -> Self:
+        """Find the formula.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite values. Of more than 10 columns, the 10 that a forest of trees finds
+            most useful are searched, with a warning.
+        y : array-like of shape (n_samples,)
+            Finite target values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights; whole numbers count as repetitions of a row.
+
+        Returns
+        -------
+        self
+            Fitted.
+        """
+        X, y, weight = self._validated(X, y, sample_weight)
+        unknown = [name for name in self.proposers if name not in _PROPOSERS]
+        if unknown:
+            raise ValueError(
+                f"Unknown proposers {unknown}. Allowed: {', '.join(_PROPOSERS)}."
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if weight is not None:
+            kept = weight > 0
+            X, y, weight = X[kept], y[kept], weight[kept]
+        columns = _select_columns(X, y, weight, seed)
+        warm_up()
+        search = Search(
+            np.ascontiguousarray(X[:, columns]),
+            y,
+            weight,
+            settings=SearchSettings(
+                max_size=self.max_size,
+                optimizer=self.constant_optimizer,
+                n_starts=self.n_starts,
+                max_time=self.max_time,
+                n_jobs=self.n_jobs,
+                selection=self.selection,
+            ),
+            seed=seed,
+            labels=[self._label(j) for j in columns],
+            prompt=self.prompt,
+            verbose=self.verbose,
+        )
+        archive = search.run(self._proposers(seed))
+        chosen = archive.best(self.selection)
+        self.standard_errors_ = search.standard_errors(chosen.expression)
+        self.selected_features_ = columns
+        self.interrupted_ = search.interrupted
+        self.expression_ = _on_columns(chosen.expression, columns)
+        self.candidates_ = [_move(c, columns) for c in archive]
+        self.pareto_front_ = [_move(c, columns) for c in archive.pareto_front()]
+        return self
+
+    def _label(self, column: int) -> str:
+        names = getattr(self, "feature_names_in_", None)
+        return variable(column) if names is None else str(names[column])
+
+    def _proposers(self, seed: int) -> Iterator[Proposer]:
+        for name in self.proposers:
+            if name == "templates":
+                yield TemplateProposer()
+            else:
+                # Only here does torch load.
+                from sklearn_chatsr.proposers.model import ModelProposer
+
+                yield ModelProposer(
+                    self.model,
+                    n_candidates=self.n_candidates,
+                    decoding=self.decoding,
+                    device=self.device,
+                )
+
+
+def _select_columns(
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64] | None,
+    seed: int,
+) -> npt.NDArray[np.intp]:
+    """Choose the columns to search, all of them when there are few."""
+    if X.shape[1] <= MAX_VARIABLES:
+        return np.arange(X.shape[1])
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    warnings.warn(
+        f"X has {X.shape[1]} columns, of which the {MAX_VARIABLES} most useful to a "
+        "forest of trees are searched. Select columns beforehand to decide yourself.",
+        UserWarning,
+        stacklevel=3,
+    )
+    forest = ExtraTreesRegressor(100, max_depth=8, max_samples=None, random_state=seed)
+    rows = np.random.default_rng(seed).permutation(len(y))[:2_000]
+    rows.sort()
+    forest.fit(X[rows], y[rows], None if weight is None else weight[rows])
+    order = np.argsort(-forest.feature_importances_, kind="stable")
+    return np.sort(order[:MAX_VARIABLES])
+
+
+def _on_columns(expression: Expression, columns: npt.NDArray[np.intp]) -> Expression:
+    """Name the variables of a search on chosen columns by their place in X."""
+    tokens = [
+        variable(int(columns[variable_index(token)])) if is_variable(token) else token
+        for token in expression.tokens
+    ]
+    return Expression(tokens, expression.constants)
+
+
+def _move(candidate: Candidate, columns: npt.NDArray[np.intp]) -> Candidate:
+    from dataclasses import replace
+
+    return replace(candidate, expression=_on_columns(candidate.expression, columns))

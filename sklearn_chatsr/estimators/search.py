@@ -1,0 +1,401 @@
+"""The search loop: propose, fit, select, in rounds under one budget."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
+from sklearn_chatsr.proposers import Problem, Proposer
+from sklearn_chatsr.selection import (
+    Archive,
+    Candidate,
+    DescriptionLength,
+    Selection,
+    resolution_floor,
+)
+
+logger = logging.getLogger(__name__)
+
+# Rows that constants are fitted on during the search, and rows that judge the result.
+# A thousand rows settle a handful of constants; the final fit takes all of them.
+_FIT_ROWS, _JUDGE_ROWS = 1_000, 4_000
+_HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
+_FINAL_ROWS = 100_000
+_SPELLED_PER_BATCH = 4
+_FINALISTS = 24
+# A formula this short that is exact to the last digit is the law: stop at once.
+_PLAINLY_SHORT = 12
+_BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Counts and limits of a search.
+
+    Attributes
+    ----------
+    max_size : int
+        Largest number of nodes of a formula.
+    optimizer : {"lm", "bfgs"}
+        How constants are fitted.
+    n_starts : int
+        Starting points per skeleton.
+    max_time : float
+        Seconds; the result is there at that time.
+    n_jobs : int or None
+        Threads that fit constants.
+    selection : {"mdl", "r2"} or int
+        What the answer is chosen by.
+    """
+
+    max_size: int = 30
+    optimizer: Literal["lm", "bfgs"] = "lm"
+    n_starts: int = 8
+    max_time: float = 10.0
+    n_jobs: int | None = None
+    selection: Selection = "mdl"
+
+
+class Search:
+    """One search for one data set.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        Finite values.
+    y : ndarray of shape (n_samples,), dtype float64
+        Finite values.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    settings : SearchSettings
+        Counts and limits.
+    seed : int
+        Everything random follows from it.
+    labels : sequence of str
+        Names of the columns.
+    prompt : str, optional
+        What the user says about the law.
+    verbose : int
+        1 draws a progress bar.
+    """
+
+    def __init__(
+        self,
+        X: npt.NDArray[np.float64],
+        y: npt.NDArray[np.float64],
+        sample_weight: npt.NDArray[np.float64] | None,
+        *,
+        settings: SearchSettings,
+        seed: int,
+        labels: Sequence[str],
+        prompt: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.started = time.monotonic()
+        self.settings = settings
+        self.seed = seed
+        self.labels = labels
+        self.prompt = prompt
+        self.verbose = verbose
+        self.X, self.y, self.weight = X, y, sample_weight
+        # The final fit on all rows needs its share of the time.
+        reserve = min(0.1 * settings.max_time, 0.2 + 2e-6 * len(y))
+        self.deadline = self.started + settings.max_time - reserve
+        rng = np.random.default_rng([seed, 0])
+        self.fit_rows, self.judge_rows = _choose_rows(len(y), rng)
+        self.archive = Archive(self._price(self.judge_rows))
+        self.fitter = self._fitter(self.fit_rows, settings.n_starts)
+        self.interrupted = False
+        self._seen: set[Hashable] = set()
+        self._spelled: set[Expression] = set()
+
+    def run(self, proposers: Iterable[Proposer]) -> Archive:
+        """Search until the proposers have no more to say, or the time is over.
+
+        Parameters
+        ----------
+        proposers : iterable of Proposer
+            Asked one after the other; the cheap ones go first.
+
+        Returns
+        -------
+        Archive
+            Judged on all rows. Ctrl-C ends the search with what has been found.
+        """
+        with _Progress(self.verbose) as progress:
+            try:
+                self._take(_baselines(self.X), _BASELINE, progress)
+                if np.ptp(self.y) > 0:
+                    for index, proposer in enumerate(proposers):
+                        if self._is_over():
+                            break
+                        self._ask(proposer, index, progress)
+            except KeyboardInterrupt:
+                if not len(self.archive):
+                    raise
+                self.interrupted = True
+                logger.warning("Interrupted: keeping the best formula so far.")
+        return self._finish()
+
+    def _ask(self, proposer: Proposer, index: int, progress: _Progress) -> None:
+        X, y = self.X[self.fit_rows], self.y[self.fit_rows]
+        weight = None if self.weight is None else self.weight[self.fit_rows]
+        problem = Problem(
+            X,
+            y,
+            weight,
+            self.archive,
+            max_size=self.settings.max_size,
+            deadline=self.deadline,
+            labels=self.labels,
+            prompt=self.prompt,
+        )
+        rng = np.random.default_rng([self.seed, 1 + index])
+        for batch in proposer.propose(problem, rng):
+            self._take(batch, proposer.name, progress)
+            if self._is_over() or self._is_plainly_found():
+                break
+
+    def _take(
+        self, batch: Sequence[Expression], source: str, progress: _Progress
+    ) -> None:
+        """Fit a batch, archive what is good, spell the best of it."""
+        fresh = [e for e in batch if self._is_new(e, source)]
+        fits = self._fit(fresh)
+        for fit in fits:
+            if fit is not None and not fit.failed:
+                self._archive(fit.expression.simplify(), fit.loss, source)
+        self._spell_best(source)
+        progress.update(len(fresh), self.archive, self.settings.selection, self.labels)
+
+    def _fit(self, batch: Sequence[Expression]) -> Iterator[ConstantFit | None]:
+        """Fit from drawn starts, or from the values that a formula carries."""
+        bare = [e for e in batch if not e.constants]
+        drawn = self.fitter.fit_many(
+            bare, n_jobs=self.settings.n_jobs, deadline=self.deadline, scale=True
+        )
+        yield from drawn
+        for expression in batch:
+            if expression.constants and not self._is_over():
+                yield self.fitter.fit(
+                    expression, start=expression.constants, scale=True
+                )
+
+    def _is_new(self, expression: Expression, source: str) -> bool:
+        # The linear model competes whatever its size.
+        if expression.size > self.settings.max_size and source != _BASELINE:
+            return False
+        key = expression.skeleton().canonical_key()
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+    def _archive(self, expression: Expression, loss: float, source: str) -> None:
+        # Scaling may add a factor and an offset to the largest skeleton.
+        if expression.size > self.settings.max_size + 4 and source != _BASELINE:
+            return
+        if len(self.judge_rows) > len(self.fit_rows):
+            loss = self._loss(expression, self.judge_rows)
+        seconds = time.monotonic() - self.started
+        self.archive.add(expression, loss, source, seconds)
+
+    def _spell_best(self, source: str) -> None:
+        """Offer the best new candidates cheaper spellings of their constants."""
+        ranked = sorted(self.archive, key=lambda c: c.bits)
+        for candidate in ranked[:_SPELLED_PER_BATCH]:
+            expression = candidate.expression
+            if expression in self._spelled or not expression.n_constants:
+                continue
+            if time.monotonic() > self.deadline:
+                return
+            self._spelled.add(expression)
+            fit = self.fitter.fit(expression, start=expression.constants)
+            if fit.failed:
+                continue
+            spelled = spell_constants(fit, self.fitter, self._fit_price())
+            self._spelled.add(spelled.expression)
+            if spelled.expression != expression:
+                self._archive(spelled.expression, spelled.loss, candidate.source)
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def _is_plainly_found(self) -> bool:
+        best = min(self.archive, key=lambda c: c.bits, default=None)
+        return (
+            best is not None
+            and best.complexity <= _PLAINLY_SHORT
+            and self.archive.cost.at_floor(best.loss)
+        )
+
+    def _finish(self) -> Archive:
+        """Refit the finalists on all rows and judge them there."""
+        if len(self.fit_rows) == len(self.y):
+            return self.archive
+        rows = np.arange(len(self.y))
+        final = Archive(self._price(rows), self.archive.per_complexity)
+        finalists = {c.expression: c for c in self.archive.pareto_front()}
+        for candidate in sorted(self.archive, key=lambda c: c.bits):
+            if len(finalists) >= _FINALISTS:
+                break
+            finalists.setdefault(candidate.expression, candidate)
+        if len(rows) > _FINAL_ROWS:
+            rng = np.random.default_rng([self.seed, 0, 1])
+            rows = np.sort(rng.choice(rows, _FINAL_ROWS, replace=False))
+        fitter = self._fitter(rows, n_starts=1)
+        everywhere = np.arange(len(self.y))
+        limit = self.started + self.settings.max_time
+        for candidate in sorted(finalists.values(), key=lambda c: c.bits):
+            expression = candidate.expression
+            if len(final) and time.monotonic() > limit:
+                break
+            if expression.n_constants:
+                fit = fitter.fit(expression, start=expression.constants)
+                expression = expression if fit.failed else fit.expression
+            loss = self._loss(expression, everywhere)
+            final.add(expression, loss, candidate.source, candidate.seconds)
+        return final if len(final) else self.archive
+
+    def standard_errors(self, expression: Expression) -> npt.NDArray[np.float64]:
+        """Give the standard errors of the constants of a formula."""
+        rows = np.arange(len(self.y))[:_FINAL_ROWS]
+        return self._fitter(rows, n_starts=1).standard_errors(expression)
+
+    # Pieces
+
+    def _fitter(self, rows: npt.NDArray[np.intp], n_starts: int) -> ConstantFitter:
+        return ConstantFitter(
+            self.X[rows],
+            self.y[rows],
+            None if self.weight is None else self.weight[rows],
+            optimizer=self.settings.optimizer,
+            n_starts=n_starts,
+            seed=self.seed,
+        )
+
+    def _price(self, rows: npt.NDArray[np.intp]) -> DescriptionLength:
+        weight = None if self.weight is None else self.weight[rows]
+        return price(self.X[rows], self.y[rows], weight)
+
+    def _fit_price(self) -> DescriptionLength:
+        """Price with the number of rows that the constants are fitted on."""
+        n = len(self.fit_rows)
+        if n == len(self.judge_rows):
+            return self.archive.cost
+        return replace(self.archive.cost, n_samples=float(n))
+
+    def _loss(self, expression: Expression, rows: npt.NDArray[np.intp]) -> float:
+        residual = expression.evaluate(self.X[rows]) - self.y[rows]
+        weight = None if self.weight is None else self.weight[rows]
+        with np.errstate(all="ignore"):
+            loss = float(np.average(np.square(residual), weights=weight))
+        return loss if np.isfinite(loss) else float("inf")
+
+
+def price(
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    sample_weight: npt.NDArray[np.float64] | None,
+) -> DescriptionLength:
+    """Set up the description length of a data set.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The columns.
+    y : ndarray of shape (n_samples,)
+        The target.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights; whole numbers count as repetitions of a row.
+
+    Returns
+    -------
+    DescriptionLength
+        Prices formulas for these data.
+    """
+    mean = np.average(y, weights=sample_weight)
+    return DescriptionLength(
+        n_samples=_count(len(y), sample_weight),
+        variance=float(np.average(np.square(y - mean), weights=sample_weight)),
+        floor=resolution_floor(y),
+        n_features=X.shape[1],
+    )
+
+
+def _choose_rows(
+    n_samples: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Choose rows to fit on, and rows to judge on, which hold unseen ones too."""
+    if n_samples < _HELD_OUT_FROM:
+        everything = np.arange(n_samples)
+        return everything, everything
+    order = rng.permutation(n_samples)
+    n_fit = min(_FIT_ROWS, int(0.75 * n_samples))
+    return np.sort(order[:n_fit]), np.sort(order[:_JUDGE_ROWS])
+
+
+def _count(n_samples: int, weight: npt.NDArray[np.float64] | None) -> float:
+    """Count observations: whole-numbered weights are repetitions of a row."""
+    if weight is not None and np.array_equal(weight, np.rint(weight)):
+        return float(weight.sum())
+    return float(n_samples)
+
+
+def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
+    """Give the constant and the linear models, which always compete."""
+    varying = [variable(j) for j in range(X.shape[1]) if np.ptp(X[:, j]) > 0]
+    trees: list[Tree] = ["C", *varying]
+    if len(varying) > 1:
+        line: Tree = ("mul", "C", varying[0])
+        for x in varying[1:]:
+            line = ("add", line, ("mul", "C", x))
+        trees.append(line)
+    return [Expression.from_tree(tree) for tree in trees]
+
+
+class _Progress:
+    """A tqdm bar with the best formula so far, or nothing."""
+
+    def __init__(self, verbose: int) -> None:
+        self.verbose = verbose
+        self.bar: Any = None
+
+    def __enter__(self) -> _Progress:
+        if self.verbose:
+            from tqdm.auto import tqdm
+
+            self.bar = tqdm(unit=" formulas", desc="search", leave=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(
+        self, n: int, archive: Archive, selection: Selection, labels: Sequence[str]
+    ) -> None:
+        if self.bar is None:
+            return
+        self.bar.update(n)
+        if len(archive):
+            best = _best(archive, selection)
+            formula = best.expression.to_infix(labels, digits=4)
+            self.bar.set_postfix_str(f"R2 {best.r2:.6f}  {formula[:60]}")
+
+
+def _best(archive: Archive, selection: Selection) -> Candidate:
+    """Choose, falling back to the shortest formula when a size limit is too small."""
+    try:
+        return archive.best(selection)
+    except ValueError:
+        return min(archive, key=lambda c: c.complexity)
