@@ -58,7 +58,10 @@ class _Word(NamedTuple):
 
 def parse_infix(text: str, labels: Sequence[str] | None = None) -> Tree:
     """Read infix text or NumPy source as a tree; see `Expression.from_infix`."""
-    columns = {str(label): variable(i) for i, label in enumerate(labels or ())}
+    columns = {
+        str(label): variable(i)
+        for i, label in enumerate(() if labels is None else labels)
+    }
     words = []
     for match in _scan(_INFIX_WORD, text):
         kind, found, position = _matched(match)
@@ -80,7 +83,7 @@ def parse_latex(text: str, labels: Sequence[str] | None = None) -> Tree:
     """Read LaTeX as written by `Expression.to_latex`."""
     columns = {
         latex_label(str(label), variable(i)): variable(i)
-        for i, label in enumerate(labels or ())
+        for i, label in enumerate(() if labels is None else labels)
     }
     words = []
     for match in _scan(_LATEX_WORD, text):

@@ -103,7 +103,7 @@ class _Notation(ABC):
     times = "*"
 
     def __init__(self, labels: Sequence[str] | None, digits: int | None) -> None:
-        self.labels = labels
+        self.labels = () if labels is None else labels
         self.digits = digits
 
     def print(self, tree: Tree) -> str:
@@ -186,8 +186,8 @@ class _Notation(ABC):
     def _leaf(self, token: str) -> tuple[str, int]:
         if is_variable(token):
             index = variable_index(token)
-            known = self.labels is not None and index < len(self.labels)
-            label = str(self.labels[index]) if self.labels and known else token
+            known = index < len(self.labels)
+            label = str(self.labels[index]) if known else token
             return self.label(label, token), _ATOM
         if token in OPERATORS:
             return self.function(token, []), _ATOM

@@ -84,7 +84,10 @@ def from_sympy(expr: sympy.Expr, labels: Sequence[str] | None = None) -> Tree:
     """
     import sympy
 
-    columns = {str(label): variable(i) for i, label in enumerate(labels or ())}
+    columns = {
+        str(label): variable(i)
+        for i, label in enumerate(() if labels is None else labels)
+    }
     functions = {
         getattr(sympy, name): name
         for name, row in OPERATORS.items()

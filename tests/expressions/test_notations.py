@@ -152,6 +152,16 @@ def test_labels_are_printed_in_every_notation():
     assert expression.to_python(labels) == "mass/x2**2"
 
 
+def test_labels_may_be_the_array_that_scikit_learn_keeps():
+    expression = Expression.from_infix("x1/x2^2")
+    labels = np.array(["mass", "r [m]"], dtype=object)
+
+    assert expression.to_infix(labels) == "mass/`r [m]`^2"
+    assert Expression.from_infix("mass/`r [m]`^2", labels) == expression
+    assert Expression.from_latex(expression.to_latex(labels), labels) == expression
+    assert Expression.from_sympy(expression.to_sympy(labels), labels) == expression
+
+
 @pytest.mark.skipif(not (DATA / "chatsr").exists(), reason="ChatSR samples not here")
 @pytest.mark.parametrize("name", ["test", "val"])
 def test_every_target_of_the_public_chatsr_samples_is_read(name):
