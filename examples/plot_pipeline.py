@@ -47,9 +47,10 @@ model.regressor_[-1].confidence_intervals()
 # Searching parameters
 # --------------------
 # How long a formula may be is decided by description length. Cross-validation can be
-# asked instead: ``selection`` takes a largest number of nodes.
+# asked instead: ``selection`` takes a largest number of nodes. The rows are sorted by
+# period, so the folds are shuffled.
 
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 
 from sklearn_chatsr.datasets import load_cepheids
 
@@ -58,7 +59,7 @@ search = GridSearchCV(
     ChatSRRegressor(proposers=("templates",), random_state=0),
     {"selection": ["mdl", 1, 3, 7, 15]},
     scoring="neg_root_mean_squared_error",
-    cv=5,
+    cv=KFold(5, shuffle=True, random_state=0),
 )
 search.fit(X, y)
 
