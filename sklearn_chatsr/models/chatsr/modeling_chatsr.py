@@ -1,0 +1,509 @@
+"""The ChatSR model: a point encoder, a projector and a causal language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModel, PreTrainedModel
+from transformers import initialization as init
+from transformers.activations import ACT2FN
+from transformers.cache_utils import Cache
+from transformers.generation.utils import GenerationMixin
+from transformers.utils.generic import ModelOutput
+
+from sklearn_chatsr.models.chatsr.configuration_chatsr import (
+    ChatSRConfig,
+    PointEncoderConfig,
+)
+
+
+@dataclass
+class ChatSRModelOutput(ModelOutput):
+    """What `ChatSRModel` returns.
+
+    Attributes
+    ----------
+    last_hidden_state : tensor of shape (batch, length, hidden_size)
+        Hidden states of the language model.
+    past_key_values : Cache or None
+        Keys and values, when asked for.
+    """
+
+    last_hidden_state: torch.Tensor | None = None
+    past_key_values: Cache | None = None
+
+
+@dataclass
+class ChatSRCausalLMOutput(ModelOutput):
+    """What `ChatSRForExpressionGeneration` returns.
+
+    Attributes
+    ----------
+    loss : tensor of shape ()
+        Mean cross-entropy in nats over the labels, when labels were given.
+    logits : tensor of shape (batch, length, vocab_size)
+        Scores of the next token.
+    past_key_values : Cache or None
+        Keys and values, when asked for.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    past_key_values: Cache | None = None
+
+
+class NumberEmbedding(nn.Module):
+    """Project the bits of one point's numbers to the width of the encoder.
+
+    Every number gives its sign bit, eight exponent bits and the leading mantissa bits
+    of its float32 form as -1 or 1; columns that do not exist give 0.
+    """
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__()
+        self.n_bits = 9 + config.n_mantissa_bits
+        n_columns = config.max_variables + 1
+        self.projection = nn.Linear(n_columns * self.n_bits, config.hidden_size)
+
+    def forward(self, points: torch.Tensor, column_mask: torch.Tensor) -> torch.Tensor:
+        """Embed points of shape (batch, n_points, n_columns), dtype float32."""
+        weight, bias = self.projection.weight, self.projection.bias
+        # Most tables have few columns: leave out what no table of the batch has.
+        present = column_mask.any(dim=0).nonzero().squeeze(1)
+        weight = weight.unflatten(1, (-1, self.n_bits))[:, present]
+        shifts = torch.arange(
+            31, 31 - self.n_bits, -1, dtype=torch.int32, device=points.device
+        )
+        words = points[..., present].float().contiguous().view(torch.int32)
+        # Bits b enter as 2*b - 1; doubling and shift are moved into the weights.
+        bits = ((words.unsqueeze(-1) >> shifts) & 1).to(weight.dtype)
+        shift = bias - column_mask[:, present].to(weight.dtype) @ weight.sum(dim=2).T
+        # (batch, n_points, n_columns, n_bits) -> (batch, n_points, features)
+        hidden = F.linear(bits.flatten(2), 2 * weight.flatten(1))
+        return hidden + shift.unsqueeze(1)
+
+
+class SetAttention(nn.Module):
+    """Multihead attention block (MAB) of the Set Transformer, pre-norm.
+
+    Plain matmul, softmax, matmul: the backward pass of the fused kernel is slow in
+    bfloat16 on a CPU.
+    """
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.n_heads = config.num_attention_heads
+        self.query_norm = nn.LayerNorm(size)
+        self.key_norm = nn.LayerNorm(size)
+        self.query = nn.Linear(size, size)
+        self.key_value = nn.Linear(size, 2 * size)
+        self.output = nn.Linear(size, size)
+        self.feed_forward_norm = nn.LayerNorm(size)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(size, config.intermediate_size),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(config.intermediate_size, size),
+        )
+
+    def forward(
+        self, queries: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Let queries (batch, n, size) read keys (batch, m, size), mask (batch, m)."""
+        batch, n, size = queries.shape
+        heads = (self.n_heads, size // self.n_heads)
+        normed = self.key_norm(keys)
+        # (batch, n_heads, length, head_size)
+        q = self.query(self.query_norm(queries)).unflatten(-1, heads).transpose(1, 2)
+        k, v = self.key_value(normed).chunk(2, dim=-1)
+        k = k.unflatten(-1, heads).transpose(1, 2)
+        v = v.unflatten(-1, heads).transpose(1, 2)
+        scores = (q @ k.transpose(-1, -2)) * heads[1] ** -0.5
+        if mask is not None:
+            # A finite floor: a set without any point must not turn into NaN.
+            scores = scores.masked_fill(~mask[:, None, None, :], -1e4)
+        read = scores.softmax(dim=-1).to(v.dtype) @ v
+        hidden = queries + self.output(read.transpose(1, 2).reshape(batch, n, size))
+        return hidden + self.feed_forward(self.feed_forward_norm(hidden))
+
+
+class InducedSetAttention(nn.Module):
+    """Induced set attention block (ISAB): cost linear in the number of points."""
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__()
+        self.inducing_points = nn.Parameter(
+            torch.empty(config.num_inducing_points, config.hidden_size)
+        )
+        self.gather = SetAttention(config)
+        self.spread = SetAttention(config)
+
+    def forward(self, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Transform points (batch, n_points, size) through the inducing points."""
+        inducing = self.inducing_points.expand(len(points), -1, -1)
+        return self.spread(points, self.gather(inducing, points, mask), None)
+
+
+class PoolingByAttention(nn.Module):
+    """Pooling by multihead attention (PMA) with one seed per feature token."""
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__()
+        self.seeds = nn.Parameter(
+            torch.empty(config.num_feature_tokens, config.hidden_size)
+        )
+        self.attention = SetAttention(config)
+
+    def forward(self, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Pool points (batch, n_points, size) to (batch, n_feature_tokens, size)."""
+        return self.attention(self.seeds.expand(len(points), -1, -1), points, mask)
+
+
+class ChatSRPreTrainedModel(PreTrainedModel):
+    """Weights, loading and saving for every ChatSR module."""
+
+    config_class: Any = ChatSRConfig
+    base_model_prefix = "model"
+    input_modalities = ["points", "text"]  # noqa: RUF012
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = False
+    _supports_sdpa = True
+    _supports_attention_backend = True
+    _no_split_modules = ["InducedSetAttention", "PoolingByAttention"]  # noqa: RUF012
+    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        std = self.config.initializer_range
+        if isinstance(module, InducedSetAttention):
+            init.normal_(module.inducing_points, mean=0.0, std=1.0)
+        elif isinstance(module, PoolingByAttention):
+            init.normal_(module.seeds, mean=0.0, std=1.0)
+        elif isinstance(module, PointEncoder):
+            init.normal_(module.no_points, mean=0.0, std=std)
+
+
+class PointEncoder(ChatSRPreTrainedModel):
+    """Set Transformer over the support points.
+
+    References
+    ----------
+    J. Lee, Y. Lee, J. Kim, A. R. Kosiorek, S. Choi, Y. W. Teh, "Set Transformer: A
+    Framework for Attention-based Permutation-Invariant Neural Networks", ICML, 2019.
+    """
+
+    config_class: Any = PointEncoderConfig
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__(config)
+        self.embedding = NumberEmbedding(config)
+        self.layers = nn.ModuleList(
+            InducedSetAttention(config) for _ in range(config.num_hidden_layers)
+        )
+        self.pooling = PoolingByAttention(config)
+        self.no_points = nn.Parameter(
+            torch.empty(config.num_feature_tokens, config.hidden_size)
+        )
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.post_init()
+
+    def forward(
+        self,
+        points: torch.Tensor,
+        point_mask: torch.Tensor,
+        column_mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """Encode the points.
+
+        Parameters
+        ----------
+        points : float tensor of shape (batch, n_points, max_variables + 1)
+            Scaled X, filled up with zero columns, and y in the last column.
+        point_mask : bool tensor of shape (batch, n_points)
+            False for padding. A row without any point is "data hidden".
+        column_mask : bool tensor of shape (batch, max_variables + 1)
+            False for columns that do not exist.
+
+        Returns
+        -------
+        features : tensor of shape (batch, num_feature_tokens, hidden_size)
+        """
+        hidden = self.embedding(points, column_mask)
+        for layer in self.layers:
+            hidden = layer(hidden, point_mask)
+        pooled = self.pooling(hidden, point_mask)
+        has_points = point_mask.any(dim=1)[:, None, None]
+        return self.norm(torch.where(has_points, pooled, self.no_points.to(pooled)))
+
+
+class Projector(nn.Module):
+    """Two layers from features of one kind to embeddings of the language model."""
+
+    def __init__(self, in_size: int, out_size: int, activation: str) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(in_size, out_size)
+        self.act = ACT2FN[activation]
+        self.linear_2 = nn.Linear(out_size, out_size)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Project features of shape (..., in_size)."""
+        return self.linear_2(self.act(self.linear_1(features)))
+
+
+class ChatSRModel(ChatSRPreTrainedModel):
+    """Point encoder, projectors and language model, without a head.
+
+    Placeholder tokens in `input_ids` are replaced, in order, by the features of the
+    points and by the tokens of the fit statistics, so text and points share one
+    sequence.
+    """
+
+    def __init__(self, config: ChatSRConfig) -> None:
+        super().__init__(config)
+        points: Any = config.point_config
+        text: Any = config.text_config
+        self.point_encoder = PointEncoder(points)
+        self.point_projector = Projector(
+            points.hidden_size, text.hidden_size, config.projector_hidden_act
+        )
+        self.statistics_projector = Projector(
+            points.statistics_size, text.hidden_size, config.projector_hidden_act
+        )
+        # Row 0 for the whole table, row i for column i.
+        self.statistics_position = nn.Embedding(
+            points.max_variables + 1, text.hidden_size
+        )
+        self.language_model = AutoModel.from_config(text)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Give the token embeddings of the language model."""
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the token embeddings of the language model."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_point_features(
+        self,
+        points: torch.Tensor,
+        point_mask: torch.Tensor,
+        column_mask: torch.Tensor,
+        statistics: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode points and statistics as embeddings of the language model.
+
+        Parameters
+        ----------
+        points : float tensor of shape (batch, n_points, max_variables + 1)
+        point_mask : bool tensor of shape (batch, n_points)
+        column_mask : bool tensor of shape (batch, max_variables + 1)
+        statistics : float tensor of shape (batch, n_tokens, statistics_size)
+            First the table, then one token per column, at most ``max_variables``.
+
+        Returns
+        -------
+        features : tensor of shape (batch, num_feature_tokens + n_tokens, hidden_size)
+        feature_mask : bool tensor of shape (batch, num_feature_tokens + n_tokens)
+            False for the tokens of columns that do not exist.
+        """
+        point_mask, column_mask = point_mask.bool(), column_mask.bool()
+        encoded = self.point_projector(
+            self.point_encoder(points, point_mask, column_mask)
+        )
+        n_tokens = statistics.shape[1]
+        position = self.statistics_position.weight[:n_tokens]
+        weight = self.statistics_projector.linear_1.weight
+        facts = self.statistics_projector(statistics.to(weight.dtype)) + position
+        features = torch.cat([encoded, facts.to(encoded.dtype)], dim=1)
+        always = column_mask.new_ones(len(points), encoded.shape[1] + 1)
+        feature_mask = torch.cat([always, column_mask[:, : n_tokens - 1]], dim=1)
+        return features, feature_mask
+
+    def embed(
+        self,
+        input_ids: torch.Tensor,
+        points: torch.Tensor,
+        point_mask: torch.Tensor,
+        column_mask: torch.Tensor,
+        statistics: torch.Tensor,
+    ) -> torch.Tensor:
+        """Embed a sequence and put the point features at their placeholders.
+
+        Raises
+        ------
+        ValueError
+            If the number of placeholders is not the number of features.
+        """
+        embeds = self.get_input_embeddings()(input_ids)
+        features, mask = self.get_point_features(
+            points, point_mask, column_mask, statistics
+        )
+        placeholders = input_ids == self.config.point_token_id
+        if not torch.equal(placeholders.sum(dim=1), mask.sum(dim=1)):
+            raise ValueError(
+                f"The sequences hold {placeholders.sum(dim=1).tolist()} point tokens, "
+                f"the data gave {mask.sum(dim=1).tolist()} features. Build both with "
+                "the same ChatSRProcessor."
+            )
+        flat = features[mask].to(embeds.dtype)
+        return embeds.masked_scatter(placeholders.unsqueeze(-1), flat)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        points: torch.Tensor | None = None,
+        point_mask: torch.Tensor | None = None,
+        column_mask: torch.Tensor | None = None,
+        statistics: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> ChatSRModelOutput:
+        """Run the language model over text and points.
+
+        Parameters
+        ----------
+        input_ids : int tensor of shape (batch, length), optional
+            Tokens with placeholders. Either these or `inputs_embeds`.
+        attention_mask : tensor of shape (batch, length), optional
+            0 for padding.
+        position_ids, past_key_values, inputs_embeds, use_cache
+            As in every causal language model of transformers.
+        points, point_mask, column_mask, statistics
+            The data as `ChatSRProcessor` gives it; see `get_point_features`.
+
+        Returns
+        -------
+        ChatSRModelOutput
+        """
+        if inputs_embeds is not None and input_ids is None:
+            embeds = inputs_embeds
+        elif input_ids is None or inputs_embeds is not None:
+            raise ValueError("Pass exactly one of input_ids and inputs_embeds.")
+        elif points is None:
+            embeds = self.get_input_embeddings()(input_ids)
+        elif point_mask is None or column_mask is None or statistics is None:
+            raise ValueError(
+                "points need point_mask, column_mask and statistics beside them; "
+                "ChatSRProcessor gives all four."
+            )
+        else:
+            embeds = self.embed(input_ids, points, point_mask, column_mask, statistics)
+        outputs = self.language_model(
+            inputs_embeds=embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        return ChatSRModelOutput(
+            last_hidden_state=outputs.last_hidden_state,
+            past_key_values=outputs.past_key_values,
+        )
+
+
+class ChatSRForExpressionGeneration(ChatSRPreTrainedModel, GenerationMixin):
+    """The ChatSR model with a head that writes expressions in preorder.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.models.chatsr import (
+    ...     ChatSRConfig,
+    ...     ChatSRForExpressionGeneration,
+    ... )
+    >>> model = ChatSRForExpressionGeneration(ChatSRConfig())
+    >>> model.lm_head.out_features
+    512
+    """
+
+    _tied_weights_keys = {  # noqa: RUF012
+        "lm_head.weight": "model.language_model.embed_tokens.weight"
+    }
+
+    def __init__(self, config: ChatSRConfig) -> None:
+        super().__init__(config)
+        self.model = ChatSRModel(config)
+        text: Any = config.text_config
+        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Give the head."""
+        return self.lm_head
+
+    def set_output_embeddings(self, value: nn.Module) -> None:
+        """Replace the head."""
+        self.lm_head = value
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        points: torch.Tensor | None = None,
+        point_mask: torch.Tensor | None = None,
+        column_mask: torch.Tensor | None = None,
+        statistics: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        **kwargs: Any,
+    ) -> ChatSRCausalLMOutput:
+        """Score the next tokens, and the loss when labels are given.
+
+        Parameters
+        ----------
+        labels : int tensor of shape (batch, length), optional
+            `input_ids` where the loss counts, -100 elsewhere. They are shifted here.
+        logits_to_keep : int, default=0
+            Score only the last so many positions; 0 scores all.
+        input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, \
+points, point_mask, column_mask, statistics, use_cache
+            As in `ChatSRModel.forward`.
+
+        Returns
+        -------
+        ChatSRCausalLMOutput
+        """
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            points=points,
+            point_mask=point_mask,
+            column_mask=column_mask,
+            statistics=statistics,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        hidden = outputs.last_hidden_state
+        if isinstance(logits_to_keep, int):
+            hidden = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
+        else:
+            hidden = hidden[:, logits_to_keep]
+        logits = self.lm_head(hidden)
+        loss = None
+        if labels is not None:
+            labels = labels[:, -logits.shape[1] :]
+            loss = F.cross_entropy(
+                logits[:, :-1].flatten(0, 1).float(),
+                labels[:, 1:].flatten(),
+                ignore_index=-100,
+            )
+        return ChatSRCausalLMOutput(
+            loss=loss, logits=logits, past_key_values=outputs.past_key_values
+        )

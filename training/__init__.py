@@ -1,0 +1,1 @@
+"""Data generation and training; imports the package, never the reverse."""
