@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_chatsr.estimators.search import price
+from sklearn_chatsr.estimators.rows import merge_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.printing import is_bare_label
 from sklearn_chatsr.fitting import ConstantFitter
@@ -31,6 +31,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
     ``standard_errors_`` in ``fit``; everything else follows from those.
     """
 
+    constant_optimizer: Literal["lm", "bfgs"]
     expression_: Expression
     candidates_: list[Candidate]
     pareto_front_: list[Candidate]
@@ -246,10 +247,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
                 f"The formula uses {variable(used[-1])}, but X has {X.shape[1]} "
                 "column(s)."
             )
-        kept = weight > 0 if weight is not None else np.ones(len(y), dtype=bool)
-        X, y = X[kept], y[kept]
-        weight = None if weight is None else weight[kept]
-        self._set_formula(expression, X, y, weight)
+        self._set_formula(expression, *merge_rows(X, y, weight))
         return self
 
     def _set_formula(
@@ -259,8 +257,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         y: npt.NDArray[np.float64],
         weight: npt.NDArray[np.float64] | None,
     ) -> None:
-        optimizer = getattr(self, "constant_optimizer", "lm")
-        fitter = ConstantFitter(X, y, weight, optimizer=optimizer)
+        fitter = ConstantFitter(X, y, weight, optimizer=self.constant_optimizer)
         fit = fitter.fit(expression, start=expression.constants)
         if fit.failed:
             raise ValueError(

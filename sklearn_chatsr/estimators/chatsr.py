@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
+from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.fitting import warm_up
@@ -193,9 +194,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 f"Unknown proposers {unknown}. Allowed: {', '.join(_PROPOSERS)}."
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if weight is not None:
-            kept = weight > 0
-            X, y, weight = X[kept], y[kept], weight[kept]
+        X, y, weight = merge_rows(X, y, weight)
         columns = _select_columns(X, y, weight, seed)
         warm_up()
         search = Search(

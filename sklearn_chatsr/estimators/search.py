@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
@@ -20,15 +21,10 @@ from sklearn_chatsr.selection import (
     Candidate,
     DescriptionLength,
     Selection,
-    resolution_floor,
 )
 
 logger = logging.getLogger(__name__)
 
-# Rows that constants are fitted on during the search, and rows that judge the result.
-# A thousand rows settle a handful of constants; the final fit takes all of them.
-_FIT_ROWS, _JUDGE_ROWS = 1_000, 4_000
-_HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
 _FINAL_ROWS = 100_000
 _SPELLED_PER_BATCH = 4
 _FINALISTS = 24
@@ -111,7 +107,7 @@ class Search:
         reserve = min(0.1 * settings.max_time, 0.2 + 2e-6 * len(y))
         self.deadline = self.started + settings.max_time - reserve
         rng = np.random.default_rng([seed, 0])
-        self.fit_rows, self.judge_rows = _choose_rows(len(y), rng)
+        self.fit_rows, self.judge_rows = choose_rows(len(y), rng)
         self.archive = Archive(self._price(self.judge_rows))
         self.fitter = self._fitter(self.fit_rows, settings.n_starts)
         self.interrupted = False
@@ -300,55 +296,6 @@ class Search:
         with np.errstate(all="ignore"):
             loss = float(np.average(np.square(residual), weights=weight))
         return loss if np.isfinite(loss) else float("inf")
-
-
-def price(
-    X: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    sample_weight: npt.NDArray[np.float64] | None,
-) -> DescriptionLength:
-    """Set up the description length of a data set.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        The columns.
-    y : ndarray of shape (n_samples,)
-        The target.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Positive weights; whole numbers count as repetitions of a row.
-
-    Returns
-    -------
-    DescriptionLength
-        Prices formulas for these data.
-    """
-    mean = np.average(y, weights=sample_weight)
-    return DescriptionLength(
-        n_samples=_count(len(y), sample_weight),
-        variance=float(np.average(np.square(y - mean), weights=sample_weight)),
-        floor=resolution_floor(y),
-        n_features=X.shape[1],
-    )
-
-
-def _choose_rows(
-    n_samples: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Choose rows to fit on, and rows to judge on, which hold unseen ones too."""
-    if n_samples < _HELD_OUT_FROM:
-        everything = np.arange(n_samples)
-        return everything, everything
-    order = rng.permutation(n_samples)
-    n_fit = min(_FIT_ROWS, int(0.75 * n_samples))
-    return np.sort(order[:n_fit]), np.sort(order[:_JUDGE_ROWS])
-
-
-def _count(n_samples: int, weight: npt.NDArray[np.float64] | None) -> float:
-    """Count observations: whole-numbered weights are repetitions of a row."""
-    if weight is not None and np.array_equal(weight, np.rint(weight)):
-        return float(weight.sum())
-    return float(n_samples)
 
 
 def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:

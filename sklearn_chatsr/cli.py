@@ -1,0 +1,225 @@
+"""The command ``chatsr``: formulas from files, on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sklearn_chatsr.estimators import ChatSRRegressor
+
+_READ_BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+
+
+class _InputError(Exception):
+    """What the user gave cannot be used; the message says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``chatsr``; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 when the input cannot be used.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (_InputError, OSError, ValueError) as error:
+        sys.stderr.write(f"chatsr: {error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from sklearn_chatsr import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="chatsr", description="Find the formula behind a table."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    fit = commands.add_parser("fit", help="find a formula for one column of a file")
+    fit.add_argument("file", type=Path, help="csv, tsv or parquet, with a header")
+    fit.add_argument("--target", required=True, help="column to explain")
+    fit.add_argument("--features", help="columns to use, with commas; all by default")
+    fit.add_argument("--weight", help="column of sample weights")
+    fit.add_argument(
+        "--test-size",
+        type=float,
+        default=0.25,
+        help="share of the rows held out to report R2 on; 0 holds out none",
+    )
+    fit.add_argument("--prompt", help="what is known about the law, in words")
+    fit.add_argument("--model", default="default", help="checkpoint folder")
+    fit.add_argument("--max-time", type=float, default=10.0, help="seconds")
+    fit.add_argument("--max-size", type=int, default=30, help="nodes")
+    fit.add_argument(
+        "--selection", default="mdl", help="mdl, r2, or the most nodes allowed"
+    )
+    fit.add_argument("--n-jobs", type=int, default=None, help="threads")
+    fit.add_argument("--seed", type=int, default=0, help="seed of every draw")
+    fit.add_argument("--json", type=Path, help="file to write the result to")
+    fit.add_argument("--quiet", action="store_true", help="no progress bar")
+    fit.set_defaults(run=_fit)
+    return parser
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from sklearn.model_selection import train_test_split
+
+    from sklearn_chatsr.estimators import ChatSRRegressor
+
+    frame = _read(options.file)
+    X, y, weight = _columns(frame, options)
+    rows = range(len(frame))
+    if not 0 <= options.test_size < 1:
+        raise _InputError(f"--test-size is {options.test_size}, must be in [0, 1).")
+    train, test = list(rows), []
+    if options.test_size > 0 and len(frame) >= 8:
+        train, test = train_test_split(
+            list(rows), test_size=options.test_size, random_state=options.seed
+        )
+    selection = options.selection
+    regressor = ChatSRRegressor(
+        model=options.model,
+        prompt=options.prompt,
+        max_time=options.max_time,
+        max_size=options.max_size,
+        selection=int(selection) if selection.isdigit() else selection,
+        n_jobs=options.n_jobs,
+        random_state=options.seed,
+        verbose=0 if options.quiet else 1,
+    )
+    start = time.perf_counter()
+    regressor.fit(
+        X.iloc[train], y.iloc[train], None if weight is None else weight.iloc[train]
+    )
+    seconds = time.perf_counter() - start
+    scores = {"train": regressor.score(X.iloc[train], y.iloc[train])}
+    if test:
+        scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+    _print(regressor, options.target, scores, seconds)
+    if options.json is not None:
+        result = _result(regressor, options, scores, seconds)
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not path.exists():
+        raise _InputError(f"No file {str(path)!r}.")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".parquet":
+        return pd.read_parquet(path)
+    for suffix in reversed(suffixes[-2:]):
+        if suffix in _READ_BY_SUFFIX:
+            return pd.read_csv(path, sep=_READ_BY_SUFFIX[suffix])
+    raise _InputError(
+        f"Cannot tell the format of {path.name!r}. Allowed: .csv, .tsv, .txt (tabs), "
+        "these with .gz, and .parquet."
+    )
+
+
+def _columns(
+    frame: pd.DataFrame, options: argparse.Namespace
+) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
+    frame.columns = frame.columns.astype(str)
+    special = [c for c in (options.target, options.weight) if c is not None]
+    if options.features is None:
+        features = [c for c in frame.columns if c not in special]
+    else:
+        features = [name.strip() for name in options.features.split(",")]
+    missing = [c for c in [*special, *features] if c not in frame.columns]
+    if missing:
+        raise _InputError(
+            f"No column {missing[0]!r}. Columns: {', '.join(frame.columns)}."
+        )
+    if not features:
+        raise _InputError("The file has no column beside the target.")
+    used = frame[[*features, *special]]
+    text = [c for c in used.columns if used[c].dtype.kind not in "biuf"]
+    if text:
+        raise _InputError(
+            f"Columns that are not numbers: {', '.join(text)}. Name the ones to use "
+            "with --features."
+        )
+    empty = int(used.isna().any(axis=1).sum())
+    if empty:
+        raise _InputError(
+            f"{empty} of {len(used)} rows have empty cells. Fill or remove them first."
+        )
+    weight = frame[options.weight] if options.weight else None
+    return frame[features], frame[options.target], weight
+
+
+def _print(
+    regressor: ChatSRRegressor, target: str, scores: dict[str, float], seconds: float
+) -> None:
+    table = regressor.equations_[["complexity", "r2", "equation", "source"]]
+    write = sys.stdout.write
+    write(table.to_string(index=False, max_colwidth=70) + "\n\n")
+    write(f"{target} = {regressor.formula_}\n")
+    for value, error in zip(
+        regressor.constants_, regressor.standard_errors_, strict=True
+    ):
+        write(f"  constant {value:.6g} +- {error:.2g}\n")
+    figures = ", ".join(f"R2 {name} {value:.6f}" for name, value in scores.items())
+    write(f"{figures}, {seconds:.1f} s\n")
+
+
+def _result(
+    regressor: ChatSRRegressor,
+    options: argparse.Namespace,
+    scores: dict[str, float],
+    seconds: float,
+) -> dict[str, Any]:
+    from sklearn_chatsr import __version__
+
+    labels = regressor.labels_
+    errors = [float(e) if e == e else None for e in regressor.standard_errors_]
+    return {
+        "version": __version__,
+        "file": options.file.name,
+        "target": options.target,
+        "features": labels,
+        "formula": regressor.expression_.to_infix(labels),
+        "latex": regressor.to_latex(),
+        "python": regressor.to_python(),
+        "prefix": list(regressor.expression_.tokens),
+        "constants": [float(c) for c in regressor.constants_],
+        "standard_errors": errors,
+        "r2": scores,
+        "seconds": seconds,
+        "seed": options.seed,
+        "pareto_front": [
+            {
+                "complexity": c.complexity,
+                "r2": c.r2,
+                "loss": c.loss,
+                "bits": c.bits,
+                "formula": c.expression.to_infix(labels),
+                "source": c.source,
+            }
+            for c in regressor.pareto_front_
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

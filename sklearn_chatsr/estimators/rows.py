@@ -1,0 +1,108 @@
+"""Which rows a search works on, and how much each of them counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.selection import DescriptionLength, resolution_floor
+
+FloatArray = npt.NDArray[np.float64]
+RowArray = npt.NDArray[np.intp]
+
+# Rows that constants are fitted on during the search, and rows that judge the result.
+# A thousand rows settle a handful of constants; the final fit takes all of them.
+_FIT_ROWS, _JUDGE_ROWS = 1_000, 4_000
+_HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
+_MERGED_UP_TO = 20_000  # rows; sorting more would take longer than it is worth
+
+
+def merge_rows(
+    X: FloatArray, y: FloatArray, sample_weight: FloatArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Put rows in one order and merge equal ones, so that weights mean repetitions.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The columns.
+    y : ndarray of shape (n_samples,)
+        The target.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Not negative; rows of weight 0 are dropped.
+
+    Returns
+    -------
+    X : ndarray of shape (n_merged, n_features)
+        Distinct rows, sorted when there are at most 20,000.
+    y : ndarray of shape (n_merged,)
+        Their targets.
+    sample_weight : ndarray of shape (n_merged,) or None
+        Sums of weights; None when all are 1.
+    """
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    kept = weight > 0
+    X, y, weight = X[kept], y[kept], weight[kept]
+    if len(y) <= _MERGED_UP_TO:
+        rows = np.column_stack([X, y])
+        rows, where = np.unique(rows, axis=0, return_inverse=True)
+        sums = np.bincount(where.ravel(), weights=weight, minlength=len(rows))
+        weight = sums.astype(np.float64)
+        X, y = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
+    return X, y, None if np.all(weight == 1.0) else weight
+
+
+def choose_rows(n_samples: int, rng: np.random.Generator) -> tuple[RowArray, RowArray]:
+    """Choose rows to fit on, and rows to judge on, which hold unseen ones too.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    fit_rows : ndarray of int
+        Three quarters of the rows, at most 1,000; all of them below 80.
+    judge_rows : ndarray of int
+        All rows, at most 4,000.
+    """
+    if n_samples < _HELD_OUT_FROM:
+        everything = np.arange(n_samples)
+        return everything, everything
+    order = rng.permutation(n_samples)
+    n_fit = min(_FIT_ROWS, int(0.75 * n_samples))
+    return np.sort(order[:n_fit]), np.sort(order[:_JUDGE_ROWS])
+
+
+def price(
+    X: FloatArray, y: FloatArray, sample_weight: FloatArray | None
+) -> DescriptionLength:
+    """Set up the description length of a data set.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The columns.
+    y : ndarray of shape (n_samples,)
+        The target.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights; whole numbers count as repetitions of a row.
+
+    Returns
+    -------
+    DescriptionLength
+        Prices formulas for these data.
+    """
+    n_samples = float(len(y))
+    if sample_weight is not None and np.all(sample_weight == np.rint(sample_weight)):
+        n_samples = float(sample_weight.sum())
+    mean = np.average(y, weights=sample_weight)
+    return DescriptionLength(
+        n_samples=n_samples,
+        variance=float(np.average(np.square(y - mean), weights=sample_weight)),
+        floor=resolution_floor(y),
+        n_features=X.shape[1],
+    )
