@@ -1,0 +1,232 @@
+"""Measure what share of unseen formulas a model recovers, against the hidden control.
+
+Run ``python -m training.evaluate runs/small/model --n-tables 200 --out eval.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.models import load_model
+from sklearn_chatsr.models.chatsr import (
+    ChatSRForExpressionGeneration,
+    ChatSRProcessor,
+    generate_candidates,
+)
+from training.generator import GeneratorConfig, Tables, build_pool, draw_tables
+
+# Float32 resolution: below it a fit is called exact.
+EXACT = 1.2e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened on one table.
+
+    Attributes
+    ----------
+    target : str
+        The formula, constants open.
+    n_variables, size : int
+        Of the target.
+    matched : bool
+        The target is among the candidates (canonical form).
+    fitted : bool
+        The candidate with the lowest loss on the shown rows has a fraction of variance
+        unexplained of at most 1.2e-7 on the unseen rows.
+    n_distinct : int
+        Candidates after de-duplication.
+    generation_seconds, fitting_seconds : float
+        Wall clock.
+    """
+
+    target: str
+    n_variables: int
+    size: int
+    matched: bool
+    fitted: bool
+    n_distinct: int
+    generation_seconds: float
+    fitting_seconds: float
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the formula was found in either sense."""
+        return self.matched or self.fitted
+
+
+def validation_tables(
+    n_tables: int, seed: int, unseen: bool = True, n_rows: int = 128
+) -> list[Tables]:
+    """Draw noise-free tables, one for each of different skeletons.
+
+    Parameters
+    ----------
+    n_tables : int
+        How many.
+    seed : int
+        Of the skeletons and tables.
+    unseen : bool, default=True
+        Only shapes that training never sees; False takes the shapes of training, short
+        ones among them, with new constants and points.
+    n_rows : int, default=128
+        Rows of a table.
+
+    Returns
+    -------
+    list of Tables
+        Of one table each.
+    """
+    rng = np.random.default_rng([seed, 7])
+    config = GeneratorConfig(
+        pool_size=6 * n_tables,
+        tables_per_skeleton=1,
+        min_points=n_rows,
+        noise_rate=0.0,
+        distractor_rate=0.0,
+    )
+    found: dict[Expression, Tables] = {}
+    for skeleton in build_pool(rng, config, held_out=unseen):
+        if len(found) == n_tables:
+            break
+        if skeleton.expression not in found:
+            tables = draw_tables(skeleton, rng, config, cap=n_rows)
+            if tables is not None:
+                found[skeleton.expression] = tables
+    return list(found.values())
+
+
+def recover(
+    model: ChatSRForExpressionGeneration,
+    processor: ChatSRProcessor,
+    tables: Tables,
+    *,
+    n_candidates: int,
+    hide_points: bool,
+    seed: int,
+    method: str = "sample",
+) -> Outcome:
+    """Draw candidates for one table, fit their constants and compare."""
+    X, y = tables.X[0], tables.y[0]
+    shown, unseen = slice(0, len(y) // 2), slice(len(y) // 2, None)
+    start = time.perf_counter()
+    candidates = generate_candidates(
+        model,
+        processor,
+        X[shown],
+        y[shown],
+        n_candidates=n_candidates,
+        seed=seed,
+        hide_points=hide_points,
+        method=method,
+    )
+    generated = time.perf_counter()
+    fitted = _is_exact(candidates, X[shown], y[shown], X[unseen], y[unseen])
+    key = tables.expression.canonical_key()
+    return Outcome(
+        target=str(tables.expression),
+        n_variables=len(tables.expression.variables),
+        size=tables.expression.size,
+        matched=any(c.canonical_key() == key for c in candidates),
+        fitted=fitted,
+        n_distinct=len(candidates),
+        generation_seconds=generated - start,
+        fitting_seconds=time.perf_counter() - generated,
+    )
+
+
+def _is_exact(
+    candidates: Sequence[Expression],
+    X: np.ndarray,
+    y: np.ndarray,
+    X_unseen: np.ndarray,
+    y_unseen: np.ndarray,
+) -> bool:
+    fitter = ConstantFitter(X, y, n_starts=4)
+    fits = fitter.fit_many(candidates, scale=True, n_jobs=1)
+    done = [fit for fit in fits if fit is not None and not fit.failed]
+    if not done:
+        return False
+    best = min(done, key=lambda fit: fit.fvu)
+    error = best.expression.evaluate(X_unseen) - y_unseen
+    return bool(np.mean(error**2) <= EXACT * np.var(y_unseen))
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """Give shares in percent: over all, by number of variables and by size."""
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        groups["all"].append(outcome)
+        groups[f"{outcome.n_variables} variables"].append(outcome)
+        low = 5 * ((outcome.size - 1) // 5) + 1
+        groups[f"size {low:02d}-{low + 4:02d}"].append(outcome)
+    return {
+        name: {
+            "tables": len(group),
+            "recovered": _percent([o.recovered for o in group]),
+            "matched": _percent([o.matched for o in group]),
+            "fitted": _percent([o.fitted for o in group]),
+            "distinct": round(float(np.mean([o.n_distinct for o in group])), 1),
+            "generation_seconds": round(
+                float(np.median([o.generation_seconds for o in group])), 3
+            ),
+            "fitting_seconds": round(
+                float(np.median([o.fitting_seconds for o in group])), 3
+            ),
+        }
+        for name, group in sorted(groups.items())
+    }
+
+
+def _percent(flags: Sequence[bool]) -> float:
+    return round(100.0 * float(np.mean(flags)), 1)
+
+
+def main() -> None:
+    """Read the arguments, evaluate with the points given and hidden, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--n-tables", type=int, default=200)
+    parser.add_argument("--n-candidates", type=int, default=256)
+    parser.add_argument("--method", default="sample", choices=["sample", "beam"])
+    parser.add_argument("--seen-shapes", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    model, processor = load_model(args.model, "cpu")
+    tables = validation_tables(args.n_tables, args.seed, unseen=not args.seen_shapes)
+    result = {}
+    for name, hidden in (("given", False), ("hidden", True)):
+        outcomes = [
+            recover(
+                model,
+                processor,
+                table,
+                n_candidates=args.n_candidates,
+                hide_points=hidden,
+                seed=args.seed + i,
+                method=args.method,
+            )
+            for i, table in enumerate(tables)
+        ]
+        result[name] = {
+            "summary": summarise(outcomes),
+            "outcomes": [asdict(o) for o in outcomes],
+        }
+        print(name, json.dumps(result[name]["summary"], indent=1))
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
