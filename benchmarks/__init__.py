@@ -1,0 +1,1 @@
+"""Problems, protocols and methods of symbolic regression, side by side."""
