@@ -437,6 +437,7 @@ class _Product:
                     self.coefficient = _times(self.coefficient, value)
                     continue
             factors.append((base, exponent))
+        factors = _under_one_root(factors)
         if not factors:
             return self.coefficient
         if len(factors) == 1 and factors[0][1] == 1:
@@ -471,6 +472,19 @@ class _Product:
                 terms: list[tuple[Node, Number]] = [(t, _OPEN) for t, _ in base[2]]
                 terms[0] = (terms[0][0], 1)
                 self._raise(("+", constant, tuple(terms)), exponent)
+
+
+def _under_one_root(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Number]]:
+    """Write sqrt(a)*sqrt(b) as sqrt(a*b); the other way would change signs."""
+    roots = [(b, e) for b, e in factors if getattr(e, "denominator", 1) == 2]
+    if len(roots) < 2:
+        return factors
+    others = [factor for factor in factors if factor not in roots]
+    inner = _product([(base, exponent.numerator) for base, exponent in roots])
+    root = _product([(inner, _HALF)])
+    if isinstance(root, tuple) and root[0] == "*":
+        return [*others, *root[1]]
+    return [*others, (root, 1)]
 
 
 def _is_even(exponent: Number) -> bool:

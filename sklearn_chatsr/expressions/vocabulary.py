@@ -359,6 +359,7 @@ _ROWS: tuple[Operator, ...] = (
         lambda v: (),
         lambda s: s.pi,
         python="np.pi",
+        cost=6.0,
         latex=r"\pi",
     ),
     Operator(
@@ -369,6 +370,7 @@ _ROWS: tuple[Operator, ...] = (
         lambda v: (),
         lambda s: s.E,
         python="np.e",
+        cost=8.0,
         latex="e",
     ),
 )

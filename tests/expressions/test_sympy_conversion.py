@@ -18,7 +18,9 @@ def _to_sympy(expression):
         expr = expression.to_sympy()
     except (ArithmeticError, ValueError, TypeError):
         return None
-    return None if expr.has(*UNDEFINED) else expr
+    # SymPy's floats know no overflow, ours do.
+    large = any(abs(number) > 1e300 for number in expr.atoms(sympy.Float))
+    return None if large or expr.has(*UNDEFINED) else expr
 
 
 def _values(expr):
