@@ -95,10 +95,11 @@ def prepare(
     relative = spread if spread > 0 else (root_mean_square or 1.0)
     scale = relative * (size or 1.0)
     rows, shares = _sample_rows(X, y, weight)
-    columns = np.ascontiguousarray(X.T)
+    # The kernels are compiled for writable arrays; frames give read-only views.
+    columns = np.require(X.T, requirements=["C", "W"])
     return FitData(
         X=columns,
-        y=np.ascontiguousarray(y),
+        y=np.require(y, requirements=["C", "W"]),
         root_weight=np.sqrt(weight) / scale,
         scale=scale,
         variance=(spread * size) ** 2,
