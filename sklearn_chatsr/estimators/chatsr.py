@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -221,7 +222,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.interrupted_ = search.interrupted
         self.expression_ = _on_columns(chosen.expression, columns)
         self.candidates_ = [_move(c, columns) for c in archive]
-        self.pareto_front_ = [_move(c, columns) for c in archive.pareto_front()]
+        front = archive.pareto_front(including=chosen)
+        self.pareto_front_ = [_move(c, columns) for c in front]
         return self
 
     def _label(self, column: int) -> str:
@@ -238,9 +240,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
 
                 yield ModelProposer(
                     self.model,
+                    self.device,
                     n_candidates=self.n_candidates,
-                    decoding=self.decoding,
-                    device=self.device,
+                    method=self.decoding,
                 )
 
 
@@ -279,6 +281,4 @@ def _on_columns(expression: Expression, columns: npt.NDArray[np.intp]) -> Expres
 
 
 def _move(candidate: Candidate, columns: npt.NDArray[np.intp]) -> Candidate:
-    from dataclasses import replace
-
     return replace(candidate, expression=_on_columns(candidate.expression, columns))

@@ -154,10 +154,20 @@ class Archive:
         key = candidate.expression.skeleton().canonical_key()
         self._keys.pop(key, None)
 
-    def pareto_front(self) -> list[Candidate]:
+    def pareto_front(self, including: Candidate | None = None) -> list[Candidate]:
         """Give the candidates that no shorter one equals in loss, shortest first.
 
         Losses below the floor of the target count as equal.
+
+        Parameters
+        ----------
+        including : Candidate, optional
+            One that the front is to show in any case, such as the answer.
+
+        Returns
+        -------
+        list of Candidate
+            By ascending complexity.
         """
         front: list[Candidate] = []
         lowest = math.inf
@@ -168,6 +178,9 @@ class Archive:
             if self._clipped(best)[0] < lowest:
                 lowest = self._clipped(best)[0]
                 front.append(best)
+        if including is not None and including not in front:
+            front.append(including)
+            front.sort(key=lambda c: (c.complexity, -c.loss))
         return front
 
     def _clipped(self, candidate: Candidate) -> tuple[float, float]:
