@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import sympy
+
+from sklearn_chatsr import ChatSRRegressor, Expression
+
+
+def test_an_exact_law_is_found_and_spelled(regressor, power_law):
+    X, y = power_law
+
+    regressor.fit(X, y)
+
+    assert regressor.formula_ == "3*x1/x2^2"
+    assert regressor.score(X, y) == 1.0
+    assert regressor.to_sympy().equals(3 * _x(1) / _x(2) ** 2)
+    assert regressor.to_latex() == r"\frac{3 \cdot x_{1}}{x_{2}^{2}}"
+
+
+def _x(j):
+    return sympy.Symbol(f"x{j}", real=True)
+
+
+def test_noise_does_not_lengthen_the_law(regressor, noisy_line):
+    X, y = noisy_line
+
+    regressor.fit(X, y)
+
+    assert regressor.expression_.variables == (0,)
+    assert regressor.expression_.size <= 5
+    slope_and_offset = sorted(np.abs(regressor.constants_))
+    np.testing.assert_allclose(slope_and_offset, [1, 2], atol=0.2)
+
+
+def test_confidence_intervals_hold_the_truth(regressor, noisy_line):
+    regressor.fit(*noisy_line)
+
+    table = regressor.confidence_intervals(0.99)
+
+    for truth in (1.0, 2.0):
+        inside = (table["low"].abs() - truth) * (table["high"].abs() - truth) < 0
+        assert inside.any()
+    with pytest.raises(ValueError, match="`level` == 2, must be between 0 and 1"):
+        regressor.confidence_intervals(2)
+
+
+def test_python_source_computes_the_prediction(regressor, noisy_line):
+    X, y = noisy_line
+    frame = pd.DataFrame(X, columns=["speed", "not an identifier"])
+    regressor.fit(frame, y)
+
+    namespace: dict = {}
+    # Our own source, printed by the code under test.
+    exec(regressor.to_python(), namespace)
+
+    np.testing.assert_allclose(namespace["formula"](X[:, 0]), regressor.predict(frame))
+
+
+def test_the_table_shows_the_answer_among_shorter_and_longer(regressor, noisy_line):
+    regressor.fit(*noisy_line)
+
+    table = regressor.equations_
+
+    assert table["chosen"].sum() == 1
+    assert table["complexity"].is_monotonic_increasing
+    assert set(table["source"]) <= {"baseline", "templates"}
+    assert len(regressor.candidates_table()) == len(regressor.candidates_)
+
+
+def test_constant_and_linear_models_always_compete(noisy_line):
+    X, y = noisy_line
+    long_line = np.random.default_rng(1).normal(size=(60, 9))
+
+    few = ChatSRRegressor(proposers=(), random_state=0).fit(X, y)
+    many = ChatSRRegressor(proposers=(), max_size=3, random_state=0)
+    many.fit(long_line, long_line @ np.arange(1.0, 10.0))
+
+    assert few.score(X, y) > 0.9
+    assert many.score(long_line, long_line @ np.arange(1.0, 10.0)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("selection", "limit"), [("mdl", 12), ("r2", 100), (1, 1), (3, 3)]
+)
+def test_selection_decides_the_answer(noisy_line, selection, limit):
+    regressor = ChatSRRegressor(
+        proposers=("templates",), selection=selection, random_state=0
+    )
+
+    regressor.fit(*noisy_line)
+
+    assert regressor.expression_.size <= limit
+    if selection == "r2":
+        best = min(c.loss for c in regressor.candidates_)
+        chosen = [c for c in regressor.candidates_ if c.loss == best]
+        assert regressor.expression_ in [c.expression for c in chosen]
+
+
+def test_the_published_optimizer_finds_the_line_too(noisy_line):
+    X, y = noisy_line
+    regressor = ChatSRRegressor(
+        proposers=(), constant_optimizer="bfgs", random_state=0
+    ).fit(X, y)
+
+    assert regressor.score(X, y) > 0.9
+
+
+def test_the_same_seed_gives_the_same_formula_whatever_n_jobs(noisy_line):
+    fits = [
+        ChatSRRegressor(
+            proposers=("templates",), max_time=60, random_state=3, n_jobs=n_jobs
+        ).fit(*noisy_line)
+        for n_jobs in (None, 2)
+    ]
+
+    assert fits[0].expression_ == fits[1].expression_
+    assert [c.expression for c in fits[0].candidates_] == [
+        c.expression for c in fits[1].candidates_
+    ]
+
+
+def test_model_candidates_repeat_with_the_seed(tiny_regressor, noisy_line):
+    first = tiny_regressor.fit(*noisy_line).candidates_
+    again = tiny_regressor.fit(*noisy_line).candidates_
+
+    assert [c.expression for c in first] == [c.expression for c in again]
+
+
+def test_the_global_random_state_is_left_alone(tiny_regressor, noisy_line):
+    import torch
+
+    np.random.seed(5)  # noqa: NPY002
+    torch.manual_seed(5)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+
+    tiny_regressor.fit(*noisy_line)
+
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_units_do_not_matter(regressor, power_law, scale):
+    X, y = power_law
+
+    regressor.fit(X * scale, y / scale)
+
+    assert regressor.score(X * scale, y / scale) == pytest.approx(1.0)
+    assert regressor.expression_.size <= 8
+
+
+def test_weights_are_obeyed(regressor):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 2, size=(60, 1))
+    y = np.where(np.arange(60) < 30, 2 * X[:, 0], 500 * rng.normal(size=60))
+
+    regressor.fit(X, y, sample_weight=(np.arange(60) < 30).astype(float))
+
+    assert regressor.formula_ == "2*x1"
+
+
+def test_rows_held_out_judge_the_formula(regressor):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, size=(5_000, 2))
+    y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=5_000)
+
+    regressor.fit(X, y)
+
+    assert regressor.expression_.skeleton().canonical_key() == (
+        Expression.from_infix("C*x1*x2").canonical_key()
+    )
+    loss = np.mean((y - regressor.predict(X)) ** 2)
+    chosen = [c for c in regressor.candidates_ if c.expression == regressor.expression_]
+    assert chosen[0].loss == pytest.approx(loss)
+
+
+def test_refit_fits_the_constants_of_a_given_formula(regressor):
+    X = pd.DataFrame({"t": np.linspace(0, 5, 40)})
+    y = 3.0 * np.exp(-0.7 * X["t"])
+
+    regressor.refit("C*exp(-C*t)", X, y)
+
+    np.testing.assert_allclose(sorted(regressor.constants_), [0.7, 3.0])
+    assert regressor.score(X, y) == pytest.approx(1.0)
+    assert len(regressor.candidates_) == 1
+
+
+def test_refit_starts_from_given_numbers_and_keeps_integers(regressor):
+    X = np.linspace(0.5, 5, 40).reshape(-1, 1)
+    y = 3.1 * X[:, 0] ** 2
+
+    regressor.refit("2.0*x1^2", X, y)
+
+    assert regressor.formula_ == "3.1*x1^2"
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("C*foo", "unknown name 'foo'"),
+        ("C*x3", r"uses x3, but X has 1 column"),
+        ("log(-1 - x1^2)", "no finite value"),
+        ("import os", "unknown name 'import'"),
+    ],
+)
+def test_refit_refuses_what_it_cannot_fit(regressor, formula, message):
+    X = np.linspace(0, 1, 10).reshape(-1, 1)
+
+    with pytest.raises(ValueError, match=message):
+        regressor.refit(formula, X, X[:, 0])
+
+
+def test_constant_targets_and_constant_columns(regressor):
+    X = np.column_stack([np.arange(20.0), np.ones(20)])
+
+    assert regressor.fit(X, np.full(20, 3.0)).formula_ == "3"
+    assert regressor.fit(X, 2 * X[:, 0]).formula_ == "2*x1"
+    constant_only = regressor.fit(X[:, 1:], X[:, 0])
+    np.testing.assert_allclose(constant_only.predict(X[:, 1:]), 9.5)
+
+
+def test_many_columns_are_selected_with_one_warning(regressor):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 25))
+
+    with pytest.warns(UserWarning, match="X has 25 columns, of which the 10") as caught:
+        regressor.fit(X, X[:, 17] * X[:, 22])
+
+    assert len(caught) == 1
+    assert regressor.formula_ == "x18*x23"
+    assert {17, 22} <= set(regressor.selected_features_)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([[np.nan], [1]], [1, 2], "NaN"),
+        ([[np.inf], [1]], [1, 2], "infinity"),
+        ([[1], [2]], [np.nan, 1], "NaN"),
+        ([["a"], ["b"]], [1, 2], "could not convert string to float"),
+        (scipy.sparse.eye(3).tocsr(), [1, 2, 3], "Sparse data was passed"),
+        ([1.0, 2.0], [1, 2], "Expected 2D array"),
+        ([[1.0], [2.0]], [1, 2, 3], "inconsistent numbers of samples"),
+        ([[1.0]], [1], "minimum of 2 is required"),
+        (np.empty((3, 0)), [1, 2, 3], r"0 feature\(s\)"),
+    ],
+)
+def test_bad_input_is_refused_with_its_reason(regressor, X, y, message):
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X, y)
+
+
+def test_zero_weights_are_refused(regressor, power_law):
+    X, y = power_law
+
+    with pytest.raises(ValueError, match=r"(?i)sample weights? .*zero"):
+        regressor.fit(X, y, sample_weight=np.zeros(len(y)))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_candidates": 0}, "'n_candidates' parameter"),
+        ({"selection": "best"}, "'selection' parameter"),
+        ({"max_time": 0}, "'max_time' parameter"),
+        ({"decoding": "greedy"}, "'decoding' parameter"),
+        ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
+        ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
+    ],
+)
+def test_bad_parameters_are_refused_with_what_is_allowed(
+    noisy_line, parameters, message
+):
+    with pytest.raises(ValueError, match=message):
+        ChatSRRegressor(**parameters).fit(*noisy_line)
+
+
+def test_an_unreadable_checkpoint_is_named(noisy_line, tmp_path):
+    (tmp_path / "config.json").write_text("{")
+
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        ChatSRRegressor(model=str(tmp_path), proposers=("model",)).fit(*noisy_line)
+
+
+@pytest.mark.parametrize("max_time", [0.2, 1.0])
+def test_max_time_is_a_ceiling(max_time):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, 6))
+    regressor = ChatSRRegressor(
+        proposers=("templates",), max_time=max_time, random_state=0
+    )
+    regressor.fit(X[:20], X[:20, 0])  # kernels loaded
+
+    start = time.perf_counter()
+    regressor.fit(X, np.sin(3 * X[:, 0]) * X[:, 1] + rng.normal(size=2_000))
+
+    assert time.perf_counter() - start < max_time + 0.5
+
+
+def test_ctrl_c_returns_the_best_so_far(monkeypatch, noisy_line):
+    from sklearn_chatsr.proposers import TemplateProposer
+
+    propose = TemplateProposer.propose
+
+    def interrupted(self, problem, rng):
+        batches = propose(self, problem, rng)
+        yield next(batches)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TemplateProposer, "propose", interrupted)
+    regressor = ChatSRRegressor(proposers=("templates",), random_state=0)
+
+    regressor.fit(*noisy_line)
+
+    assert regressor.interrupted_
+    assert regressor.score(*noisy_line) > 0.9
+
+
+def test_progress_is_silent_unless_asked_for(noisy_line, capsys):
+    X, y = noisy_line
+    quiet = ChatSRRegressor(proposers=("templates",), random_state=0).fit(X, y)
+    silent = capsys.readouterr()
+    quiet.set_params(verbose=1).fit(X, y)
+    drawn = capsys.readouterr()
+
+    assert (silent.out, silent.err) == ("", "")
+    assert "R2" in drawn.err
+    assert "x1" in drawn.err
+
+
+def test_fitting_leaks_no_warnings(regressor):
+    X = np.random.default_rng(0).normal(size=(50, 3)) * [1e-300, 1, 1e150]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        regressor.fit(X, X[:, 1])
+
+    assert regressor.formula_ == "x2"
+
+
+def test_prediction_needs_no_torch_and_takes_a_million_rows(
+    tiny_regressor, noisy_line, tmp_path
+):
+    import pickle
+
+    path = tmp_path / "fitted.pickle"
+    path.write_bytes(pickle.dumps(tiny_regressor.fit(*noisy_line)))
+    script = (
+        "import pickle, sys, numpy as np\n"
+        f"fitted = pickle.loads(open({str(path)!r}, 'rb').read())\n"
+        "y = fitted.predict(np.zeros((1_000_000, 2)))\n"
+        "assert y.shape == (1_000_000,)\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert 'transformers' not in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_importing_the_package_is_light():
+    script = (
+        "import sys, sklearn_chatsr\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'numba', 'sympy', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True)

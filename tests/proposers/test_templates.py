@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers import Problem, TemplateProposer
+from sklearn_chatsr.proposers.templates import power_laws
+from sklearn_chatsr.selection import Archive, DescriptionLength
+
+
+def problem(X, y, **settings):
+    archive = Archive(DescriptionLength(len(y), 1.0, 0.0, X.shape[1]))
+    return Problem(X, y, None, archive, **settings)
+
+
+def proposals(X, y, **settings):
+    rng = np.random.default_rng(0)
+    batches = TemplateProposer().propose(problem(X, y, **settings), rng)
+    return [expression for batch in batches for expression in batch]
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).uniform(0.5, 3, size=(50, 3))
+
+
+@pytest.mark.parametrize(
+    "law", ["x1*x2/x3^2", "sqrt(x1/x2)", "1/(x1*x2*x3)", "cbrt(x3)*x1^2", "x2^5"]
+)
+def test_power_laws_are_read_off_the_logarithms(X, law):
+    expression = Expression.from_infix(law)
+    keys = {e.canonical_key() for e in power_laws(X, 7.3 * expression.evaluate(X))}
+
+    assert expression.canonical_key() in keys
+
+
+def test_power_laws_of_negative_numbers_keep_whole_exponents():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    law = Expression.from_infix("x1^3/x2")
+
+    found = power_laws(X, law.evaluate(X))
+
+    assert law.canonical_key() in {e.canonical_key() for e in found}
+    for expression in found:
+        assert np.isfinite(
+            expression.skeleton()
+            .with_constants([2] * expression.n_constants)
+            .evaluate(X)
+        ).all()
+
+
+def test_zeros_rule_power_laws_out(X):
+    assert power_laws(X, np.zeros(50)) == []
+    assert power_laws(np.zeros((50, 1)), np.ones(50)) == []
+
+
+def test_templates_respect_the_size_and_leave_constant_columns_out(X):
+    X[:, 1] = 1.0
+
+    found = proposals(X, X[:, 0], max_size=9)
+
+    assert len(found) > 100
+    assert max(e.size for e in found) <= 9
+    assert all(1 not in e.variables for e in found)
+
+
+def test_templates_hold_the_usual_curves(X):
+    keys = {e.skeleton().canonical_key() for e in proposals(X, X[:, 0])}
+
+    for text in (
+        "sin(C*x1 + C)",
+        "exp(C*x2)",
+        "x1/(x1 + C)",
+        "C*x1 + x1^2",
+        "x1*sin(C*x2 + C)",
+        "x1*exp(C*x1)",
+        "1/(exp(C*x3 + C) + 1)",
+    ):
+        assert Expression.from_infix(text).canonical_key() in keys, text
+
+
+def test_the_order_is_the_same_every_time(X):
+    assert proposals(X, X[:, 0]) == proposals(X, X[:, 0])

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.selection import (
+    DescriptionLength,
+    complexity,
+    formula_bits,
+    resolution_floor,
+)
+
+LINE = Expression.from_infix("2*x1")
+WIGGLE = Expression.from_infix("2.0317*x1 + 0.1733*sin(3.7119*x1)")
+
+
+def price(n, floor=0.0):
+    return DescriptionLength(n, variance=1.0, floor=floor, n_features=1)
+
+
+def test_more_rows_justify_a_longer_formula():
+    few, many = price(20), price(5_000)
+
+    assert few(LINE, 0.10) < few(WIGGLE, 0.08)
+    assert many(LINE, 0.10) > many(WIGGLE, 0.08)
+
+
+def test_below_the_floor_only_the_formula_counts():
+    cost = price(100, floor=1e-6)
+
+    assert cost(LINE, 1e-7) == cost(LINE, 1e-12)
+    assert cost(LINE, 1e-7) < cost(WIGGLE, 1e-12)
+    assert cost.at_floor(1e-7)
+    assert not cost.at_floor(1e-5)
+
+
+def test_no_formula_with_as_many_constants_as_rows_is_affordable():
+    assert price(3)(WIGGLE, 1e-9) == math.inf
+    assert price(100)(LINE, math.nan) == math.inf
+
+
+def test_integers_and_short_decimals_are_cheaper_than_digits():
+    texts = ["3*x1", "2.5*x1", "2.5317*x1", "2.531742913*x1"]
+
+    bits = [formula_bits(Expression.from_infix(t), 40, 1) for t in texts]
+
+    assert bits == sorted(bits)
+    assert len(set(bits)) == 4
+
+
+def test_exactness_is_what_makes_digits_dear():
+    gap = Expression.from_infix("2.531742913*x1"), Expression.from_infix("3*x1")
+
+    exact = [price(100)(e, 1e-24) for e in gap]
+    noisy = [price(100)(e, 1e-1) for e in gap]
+
+    assert exact[0] - exact[1] > 3 * (noisy[0] - noisy[1])
+
+
+def test_choosing_among_more_columns_costs_more():
+    few = formula_bits(LINE, 10, n_features=1)
+
+    assert formula_bits(LINE, 10, n_features=8) == few + 3
+
+
+def test_complexity_counts_nodes():
+    assert complexity(WIGGLE) == WIGGLE.size == 10
+
+
+def test_rounded_measurements_have_a_floor_of_their_digits():
+    y = np.round(np.random.default_rng(0).uniform(1, 9, 200), 2)
+
+    assert resolution_floor(y) == pytest.approx(0.01**2 / 12)
+
+
+@pytest.mark.parametrize(
+    "y", [[1.0, 2.0, 30.0], np.random.default_rng(0).normal(size=9)]
+)
+def test_whole_numbers_and_full_floats_are_taken_at_their_word(y):
+    assert resolution_floor(y) < 1e-20
+
+
+def test_the_floor_follows_the_unit():
+    y = np.random.default_rng(0).normal(size=50)
+
+    assert resolution_floor(y * 1e-20) == pytest.approx(resolution_floor(y) * 1e-40)
+    assert resolution_floor(np.zeros(5)) == 0.0
