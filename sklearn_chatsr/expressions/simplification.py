@@ -12,8 +12,10 @@ three kinds of nodes beside numbers and leaves:
 Numbers are exact (int, Fraction) until a float is met, so ``x/3*3`` is ``x``. In a
 skeleton the open constant ``"C"`` is a number that absorbs what it meets
 (``C + 2 -> C``), guarded so that the family of functions never loses a member and no
-constant is added. Rewritings keep the values wherever the original is defined; they may
-extend its domain (``sqrt(x)^2 -> x``), never shrink it.
+constant is added. Two open constants are two numbers: ``(x + C)/(x + C)`` is not 1, and
+terms or factors are like only when they hold no open constant. Rewritings keep the
+values wherever the original is defined; they may extend its domain
+(``sqrt(x)^2 -> x``), never shrink it.
 """
 
 from __future__ import annotations
@@ -264,7 +266,7 @@ def _normal_unary(name: str, a: Node) -> Node:
 
 def _sum(parts: Iterable[tuple[Node, Number]]) -> Node:
     constant: Number = 0
-    terms: dict[Node, Number] = {}
+    terms: list[tuple[Node, Number]] = []
     for node, factor in parts:
         if factor == 0:
             continue
@@ -273,11 +275,23 @@ def _sum(parts: Iterable[tuple[Node, Number]]) -> Node:
         elif isinstance(node, tuple) and node[0] == "+" and _distributes(node, factor):
             constant = _plus(constant, _times(factor, node[1]))
             for term, coefficient in node[2]:
-                scaled = _times(factor, coefficient)
-                terms[term] = _plus(terms.get(term, 0), scaled)
+                _collect(terms, term, _times(factor, coefficient))
         else:
-            terms[node] = _plus(terms.get(node, 0), factor)
+            _collect(terms, node, factor)
     return _make_sum(constant, terms)
+
+
+def _collect(pairs: list[tuple[Node, Number]], node: Node, number: Number) -> None:
+    """Add to the number of a like node, or append a pair."""
+    for i, (known, old) in enumerate(pairs):
+        if known == node and not _has_open(node):
+            pairs[i] = (known, _plus(old, number))
+            return
+    pairs.append((node, number))
+
+
+def _has_open(node: Node) -> bool:
+    return any(map(_has_open, node)) if isinstance(node, tuple) else node == _OPEN
 
 
 def _distributes(node: Node, factor: Number) -> bool:
@@ -292,9 +306,9 @@ def _coefficients(node: Node) -> list[Number]:
     return found if node[1] == 0 else [*found, node[1]]
 
 
-def _make_sum(constant: Number, terms: dict[Node, Number]) -> Node:
+def _make_sum(constant: Number, terms: Iterable[tuple[Node, Number]]) -> Node:
     kept: list[tuple[Node, Number]] = []
-    for term, coefficient in terms.items():
+    for term, coefficient in terms:
         if coefficient == 0:
             continue
         if _folds(term, coefficient, constant):
@@ -303,8 +317,10 @@ def _make_sum(constant: Number, terms: dict[Node, Number]) -> Node:
             kept.append((term, coefficient))
     if constant == _OPEN:
         # log(C x) + C says nothing that log(x) + C does not.
-        inner = {_free_of_scale(term): c for term, c in kept}
-        kept = list(inner.items()) if len(inner) == len(kept) else kept
+        inner: list[tuple[Node, Number]] = []
+        for term, coefficient in kept:
+            _collect(inner, _free_of_scale(term), coefficient)
+        kept = inner if len(inner) == len(kept) else kept
         kept = [(t, c) for t, c in kept if not _is_constant(t)]
     if constant == 0:
         constant = 0
@@ -312,7 +328,7 @@ def _make_sum(constant: Number, terms: dict[Node, Number]) -> Node:
             return kept[0][0]
     if not kept:
         return constant
-    kept.sort(key=lambda pair: _sort_key(pair[0]))
+    kept.sort(key=_pair_key)
     return ("+", constant, tuple(kept))
 
 
@@ -346,7 +362,7 @@ class _Product:
 
     def __init__(self) -> None:
         self.coefficient: Number = 1
-        self.exponents: dict[Node, Number] = {}
+        self.exponents: list[tuple[Node, Number]] = []
         self.exponential: Node = 0
 
     def multiply(self, node: Node, exponent: Number) -> None:
@@ -376,7 +392,7 @@ class _Product:
             self._raise(node, exponent)
 
     def _raise(self, base: Node, exponent: Number) -> None:
-        self.exponents[base] = _plus(self.exponents.get(base, 0), exponent)
+        _collect(self.exponents, base, exponent)
 
     def _multiply_sum(self, node: Node, exponent: Number) -> None:
         whole = isinstance(exponent, int)
@@ -421,7 +437,7 @@ class _Product:
         if self.coefficient == _OPEN:
             self._rescale_sums()
         factors: list[tuple[Node, Number]] = []
-        for base, exponent in self.exponents.items():
+        for base, exponent in self.exponents:
             if exponent == 0:
                 continue
             if _is_number(base):
@@ -442,7 +458,7 @@ class _Product:
             return self.coefficient
         if len(factors) == 1 and factors[0][1] == 1:
             return _sum([(factors[0][0], self.coefficient)])
-        factors.sort(key=_factor_key)
+        factors.sort(key=_pair_key)
         return _sum([(("*", tuple(factors)), self.coefficient)])
 
     def _take_exponential(self) -> None:
@@ -461,17 +477,15 @@ class _Product:
 
     def _rescale_sums(self) -> None:
         """Beside an open coefficient C x + 1 and x + C are one family."""
-        for base in list(self.exponents):
-            exponent = self.exponents[base]
+        for i, (base, exponent) in enumerate(self.exponents):
             if not (isinstance(base, tuple) and base[0] == "+"):
                 continue
             fixed = sum(c != _OPEN for c in _coefficients(base))
             if isinstance(exponent, int) and fixed == 1 and base[2][0][1] == _OPEN:
-                del self.exponents[base]
                 constant = _OPEN if base[1] != 0 else 0
                 terms: list[tuple[Node, Number]] = [(t, _OPEN) for t, _ in base[2]]
                 terms[0] = (terms[0][0], 1)
-                self._raise(("+", constant, tuple(terms)), exponent)
+                self.exponents[i] = (("+", constant, tuple(terms)), exponent)
 
 
 def _under_one_root(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Number]]:
@@ -524,7 +538,7 @@ def _power(base: Node, exponent: Node) -> Node:
 
 
 def _extremum(name: str, a: Node, b: Node) -> Node:
-    if a == b:
+    if a == b and not _has_open(a):
         return a
     if _is_number(a) and _is_number(b):
         if _OPEN in (a, b):
@@ -575,7 +589,7 @@ def _exponential(a: Node) -> Node:
                 return _product([(term[1], _as_exponent(scale))])
         if constant == _OPEN or (isinstance(constant, float) and abs(constant) < 300):
             scale = _OPEN if constant == _OPEN else math.exp(constant)
-            return _sum([(_exponential(_make_sum(0, dict(terms))), scale)])
+            return _sum([(_exponential(_make_sum(0, terms)), scale)])
     return ("exp", a)
 
 
@@ -637,8 +651,8 @@ def _sort_key(node: Node) -> tuple[int, str]:
     return ({"*": 1, "+": 3}.get(node[0], 2), repr(node))
 
 
-def _factor_key(factor: tuple[Node, Number]) -> tuple[int, str, str]:
-    return (*_sort_key(factor[0]), str(factor[1]))
+def _pair_key(pair: tuple[Node, Number]) -> tuple[int, str, str]:
+    return (*_sort_key(pair[0]), str(pair[1]))
 
 
 # Printing the normal form as a tree
@@ -748,7 +762,9 @@ def _build_group(size: Number, members: list[tuple[Node, bool]]) -> tuple[Tree, 
         term, negative = members[0]
         return _build_scaled(size, term), negative
     flip = all(negative for _, negative in members)
-    inner = _make_sum(0, {t: -1 if negative != flip else 1 for t, negative in members})
+    inner = _make_sum(
+        0, [(t, -1 if negative != flip else 1) for t, negative in members]
+    )
     return _build_product(size, ((inner, 1),)), flip
 
 

@@ -101,9 +101,30 @@ def test_constants_that_say_the_same_are_collapsed(text, simple):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "(x1 + C)/(x1 + C)",
+        "(C*x1 + x1^2 + C)/(C*x1 + x1^2 + C)",
+        "sin(C*x1) + sin(C*x1)",
+        "sin(C*x1) - sin(C*x1)",
+        "C*exp(C*x1) + C*exp(C*x1)",
+        "sin(x1 + C)*sin(x1 + C)",
+        "log(x1 + C) - log(x1 + C)",
+        "min(C*x1, C*x1)",
+    ],
+)
+def test_two_open_constants_are_not_taken_for_one(text):
+    skeleton = Expression.from_infix(text)
+
+    assert skeleton.simplify().n_constants == skeleton.n_constants
+    assert str(skeleton.simplify()) == text
+
+
+@pytest.mark.parametrize(
     ("a", "b"),
     [
         ("x1*x2 + x3", "x3 + x2*x1"),
+        ("C*sin(C*x1) + sin(C*x1)", "sin(C*x1) + C*sin(C*x1)"),
         ("x1/x2", "x1*(1/x2)"),
         ("2*(x1 + x2)", "2*x1 + 2*x2"),
         ("x1 - x2", "-(x2 - x1)"),
