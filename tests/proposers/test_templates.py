@@ -72,7 +72,7 @@ def test_templates_hold_the_usual_curves(X):
         "sin(C*x1 + C)",
         "exp(C*x2)",
         "x1/(x1 + C)",
-        "C*x1 + x1^2",
+        "C*x1 + C*x1^2",
         "x1*sin(C*x2 + C)",
         "x1*exp(C*x1)",
         "1/(exp(C*x3 + C) + 1)",
