@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.datasets import load_cepheids, load_planets
+from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.inspection import ParetoFrontDisplay
 
 OUTPUT = Path("demo-output")
@@ -23,13 +25,16 @@ OUTPUT = Path("demo-output")
 
 def main() -> None:
     """Fit both data sets, print what was found, save the plots."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("sklearn_chatsr").setLevel(logging.INFO)
+    warm_up()
     OUTPUT.mkdir(exist_ok=True)
     for name, title, data in (
         ("planets", "Period of a planet [days]", load_planets()),
-        ("cepheids", "Magnitude of a Cepheid", load_cepheids()),
+        ("cepheids", "Magnitude of a Cepheid [mag]", load_cepheids()),
     ):
-        print(f"\n{title}, from {' and '.join(data.feature_names)}")
-        print("=" * 80)
+        headline = f"{title}, from {' and '.join(data.feature_names)}"
+        print(f"\n{headline}\n{'=' * len(headline)}")
         report(name, data)
 
 
@@ -43,14 +48,15 @@ def report(name, data) -> None:
     model.fit(X_train, y_train)
     seconds = time.perf_counter() - started
 
-    columns = ["complexity", "r2", "bits", "equation", "source", "chosen"]
-    with pd.option_context("display.width", 120, "display.max_colwidth", 70):
-        print(model.equations_[columns].to_string(index=False))
+    table = model.equations_[["complexity", "r2", "bits", "equation", "source"]]
+    with pd.option_context("display.width", 120, "display.max_colwidth", 72):
+        print(table.to_string(index=False, float_format="{:.6g}".format))
         print(f"\n{data.target_name} = {model.formula_}\n")
         if len(model.constants_):
             print(model.confidence_intervals().to_string(index=False), "\n")
-    print(f"R2 on {len(y_test)} held-out rows: {model.score(X_test, y_test):.6f}")
-    print(f"{seconds:.1f} s")
+    print(f"R2 on {len(y_train)} rows of the fit: {model.score(X_train, y_train):.6f}")
+    print(f"R2 on {len(y_test)} held-out rows:  {model.score(X_test, y_test):.6f}")
+    print(f"Seconds: {seconds:.1f}")
     plot(name, model, X_test, y_test)
 
 
@@ -61,7 +67,7 @@ def plot(name, model, X, y) -> None:
     PredictionErrorDisplay.from_estimator(
         model, X, y, kind="actual_vs_predicted", ax=right
     )
-    if (y > 0).all() and y.max() > 100 * y.min():
+    if y.min() > 0 and y.max() > 100 * y.min():
         right.set(xscale="log", yscale="log")
     path = OUTPUT / f"{name}.png"
     figure.savefig(path, dpi=150)
