@@ -345,11 +345,14 @@ class ChatSRModel(ChatSRPreTrainedModel):
             points, point_mask, column_mask, statistics
         )
         placeholders = input_ids == self.config.point_token_id
-        if not torch.equal(placeholders.sum(dim=1), mask.sum(dim=1)):
+        n_places, n_features = placeholders.sum(dim=1), mask.sum(dim=1)
+        wrong = (n_places != n_features).nonzero().flatten().tolist()
+        if wrong:
+            i = wrong[0]
             raise ValueError(
-                f"The sequences hold {placeholders.sum(dim=1).tolist()} point tokens, "
-                f"the data gave {mask.sum(dim=1).tolist()} features. Build both with "
-                "the same ChatSRProcessor."
+                f"Sequence {i} holds {int(n_places[i])} point tokens, its data gave "
+                f"{int(n_features[i])} features. Build both with the same "
+                "ChatSRProcessor."
             )
         flat = features[mask].to(embeds.dtype)
         return embeds.masked_scatter(placeholders.unsqueeze(-1), flat)
@@ -507,3 +510,23 @@ points, point_mask, column_mask, statistics, use_cache
         return ChatSRCausalLMOutput(
             loss=loss, logits=logits, past_key_values=outputs.past_key_values
         )
+
+    def prepare_inputs_for_generation(  # type: ignore[override]
+        self,
+        input_ids: torch.Tensor,
+        inputs_embeds: torch.Tensor | None = None,
+        is_first_iteration: bool | None = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Give the inputs of one step of `generate`; the data goes in once."""
+        base: Any = super()
+        inputs: dict[str, Any] = base.prepare_inputs_for_generation(
+            input_ids,
+            inputs_embeds=inputs_embeds,
+            is_first_iteration=is_first_iteration,
+            **kwargs,
+        )
+        if not is_first_iteration and inputs.get("use_cache", True):
+            for name in ("points", "point_mask", "column_mask", "statistics"):
+                inputs.pop(name, None)
+        return inputs
