@@ -645,7 +645,7 @@ def _call(name: str, value: float) -> Any:
 
 def _sort_key(node: Node) -> tuple[int, str]:
     if isinstance(node, str):
-        return (0, node) if is_variable(node) else (-1, node)
+        return (0, node[1:].zfill(9)) if is_variable(node) else (-1, node)
     if not isinstance(node, tuple):
         return (-2, str(node))
     return ({"*": 1, "+": 3}.get(node[0], 2), repr(node))
@@ -750,11 +750,28 @@ def _build_sum(constant: Number, terms: Iterable[tuple[Node, Number]]) -> Tree:
         return _build_single(constant, terms, signed[0])
     first = next((i for i, (_, negative) in enumerate(signed) if not negative), None)
     if first is None:
-        return ("neg", _chain("add", [tree for tree, _ in signed]))
-    tree, _ = signed.pop(first)
+        first, tree = _build_negative(constant, list(groups.items()))
+        if tree is None:
+            return ("neg", _chain("add", [tree for tree, _ in signed]))
+        signed.pop(first)
+    else:
+        tree, _ = signed.pop(first)
     for other, negative in signed:
         tree = ("sub" if negative else "add", tree, other)
     return tree
+
+
+def _build_negative(
+    constant: Number, groups: list[tuple[Any, list[tuple[Node, bool]]]]
+) -> tuple[int, Tree | None]:
+    """Give a leading summand that takes its minus sign into its own number."""
+    for position, ((size, _), members) in enumerate(groups):
+        if size != 1 and not isinstance(size, Fraction):
+            inner = _make_sum(0, {term: 1 for term, _ in members})
+            return position, _build_scaled(-size, inner)
+    if constant != 0 and not isinstance(constant, Fraction):
+        return len(groups), _build_number(constant)
+    return 0, None
 
 
 def _build_group(size: Number, members: list[tuple[Node, bool]]) -> tuple[Tree, bool]:
