@@ -26,8 +26,7 @@ import numpy.typing as npt
 from benchmarks._numpy_jacobian import NumpyProgram
 from benchmarks._skeletons import ConstantProblem, random_problems
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.fitting import ConstantFitter, Program
-from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
 Method = Callable[[ConstantProblem, FloatArray], float]
@@ -51,14 +50,11 @@ NINE = Expression(
 
 def shared_starts(problem: ConstantProblem) -> FloatArray:
     """Draw the starts that every method follows; linear constants start at 1."""
-    program = Program(problem.expression.skeleton())
-    data = ConstantFitter(problem.X, problem.y).data
-    starts = np.ones((N_STARTS, program.n_constants))
-    n_drawn = load_kernels().draw_starts(
-        program.codes, program.payload, *data.sample, N_STARTS, np.uint64(0), starts,
-        np.zeros(program.n_constants, np.bool_),
-    )  # fmt: skip
-    return starts[: max(n_drawn, 1)]
+    skeleton = problem.expression.skeleton()
+    starts = ConstantFitter(problem.X, problem.y, n_starts=N_STARTS).draw_starts(
+        skeleton
+    )
+    return starts if len(starts) else np.ones((1, skeleton.n_constants))
 
 
 def fit_ours(problem: ConstantProblem, starts: FloatArray) -> float:
@@ -251,7 +247,9 @@ def main(arguments: list[str] | None = None) -> None:
         "SciPy least_squares": fit_least_squares,
         "SciPy BFGS": fit_scipy_bfgs,
     }
-    print(f"{n_problems} skeletons for each number of rows, {N_STARTS} starts, 1 thread")
+    print(
+        f"{n_problems} skeletons for each number of rows, {N_STARTS} starts, 1 thread"
+    )
     print(f"{'method':<22}{'rows':>6}{'recovered':>11}{'skeletons/s':>13}{'speed':>8}")
     for n_samples in (256, 1000):
         problems = random_problems(n_problems, n_samples, options.seed)

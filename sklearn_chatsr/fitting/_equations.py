@@ -7,15 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from numba import carray, cfunc, types
+
+from sklearn_chatsr.fitting._blocks import (
+    BLOCK_ADDRESSES,
+    FLOATS,
+    INTEGER,
+    INTEGERS,
+    backward,
+    call,
+    forward,
+)
 from sklearn_chatsr.fitting._kernels import (
     ADJOINT,
     BLOCK,
-    backward,
+    N_FIELDS,
     fill_leaves,
-    forward,
     inner,
     inner_sum,
 )
+from sklearn_chatsr.fitting.compilation import source_fingerprint
 
 # A column that the columns before it explain up to this share of its square is not
 # told apart from them in float64: its constant stays where it is.
@@ -33,6 +44,77 @@ def accumulate(A: Any, n_rows: int, m: int, G: Any) -> None:
             for i in range(m):
                 total += a[i] * b[i]
             G[k, j] += total
+
+
+# An array arrives as its address followed by its shape.
+_SIGNATURE = types.void(
+    *(INTEGERS, INTEGER, INTEGER),  # nodes
+    *(FLOATS, INTEGER),  # number
+    *(FLOATS, INTEGER),  # constants
+    *(INTEGER, INTEGER),  # n_wanted, level
+    *(FLOATS, INTEGER, INTEGER),  # X
+    *(FLOATS, INTEGER, INTEGER),  # H
+    *(FLOATS, INTEGER),  # y
+    *(FLOATS, INTEGER),  # root_weight
+    *(FLOATS, INTEGER, INTEGER),  # V
+    *(FLOATS, INTEGER, INTEGER),  # A
+    *(INTEGER, INTEGER),  # addresses of forward and backward
+    *(FLOATS, INTEGER, INTEGER),  # G
+)
+
+
+def _build(fingerprint: int) -> Any:
+    @cfunc(_SIGNATURE, cache=True, error_model="numpy")
+    def fill_equations(
+        nodes_at, n_fields, n_nodes, number_at, n_numbers, constants_at, n_constants,
+        n_wanted, level, X_at, n_columns, n_points, H_at, n_hoisted, n_points_too,
+        y_at, n_y, weight_at, n_weights, V_at, n_rows, n_block, A_at, n_adjoints,
+        n_block_too, forward_at, backward_at, G_at, n_G, n_G_too,
+    ):  # fmt: skip
+        nodes = carray(nodes_at, (N_FIELDS, n_nodes))
+        number = carray(number_at, (n_numbers,))
+        constants = carray(constants_at, (n_constants,))
+        X = carray(X_at, (n_columns, n_points))
+        H = carray(H_at, (n_hoisted, n_points))
+        y = carray(y_at, (n_points,))
+        root_weight = carray(weight_at, (n_points,))
+        V = carray(V_at, (n_rows, BLOCK))
+        A = carray(A_at, (n_adjoints, BLOCK))
+        G = carray(G_at, (n_G, n_G))
+        work = (V, A, forward_at, backward_at)
+        size = n_wanted + 1
+        for k in range(size):
+            for j in range(size):
+                G[k, j] = 0.0
+        fill_leaves(nodes, number, constants, V)
+        root = nodes[ADJOINT, 0]
+        for start in range(0, n_points, BLOCK):
+            m = min(BLOCK, n_points - start)
+            forward(work, nodes, 0, n_nodes, X, H, start, m)
+            value, residual, seed = V[0], A[0], A[root]
+            for i in range(m):
+                residual[i] = (value[i] - y[start + i]) * root_weight[start + i]
+            if n_wanted > 0:
+                for i in range(m):
+                    seed[i] = root_weight[start + i]
+                backward(work, nodes, level, m)
+            accumulate(A, size, m, G)
+            if not math.isfinite(G[0, 0]) or fingerprint == 0:
+                G[0, 0] = np.nan
+                return
+        for k in range(size):
+            for j in range(k + 1):
+                if not math.isfinite(G[k, j]):
+                    G[0, 0] = np.nan
+                    return
+                G[j, k] = G[k, j]
+
+    return fill_equations
+
+
+_fill_equations = _build(source_fingerprint())
+# Passed to every entry point: addresses must not be frozen into cached code.
+ADDRESSES = np.array([*BLOCK_ADDRESSES, _fill_equations.address])
 
 
 @inner
@@ -61,7 +143,7 @@ def normal_equations(
     data : tuple
         Columns ``X``, hoisted columns ``H``, target, square roots of the weights.
     work : tuple
-        Rows for values and for adjoints.
+        Rows for values, rows for adjoints, addresses of the kernels.
 
     Returns
     -------
@@ -70,31 +152,15 @@ def normal_equations(
     """
     nodes, number = program
     X, H, y, root_weight = data
-    V, A = work
-    n_points = y.shape[0]
-    size = n_wanted + 1
-    G[:size, :size] = 0.0
-    fill_leaves(nodes, number, constants, V)
-    root = nodes[ADJOINT, 0]
-    for start in range(0, n_points, BLOCK):
-        m = min(BLOCK, n_points - start)
-        forward(nodes, 0, nodes.shape[1], X, H, start, m, V)
-        value, residual, seed = V[0], A[0], A[root]
-        for i in range(m):
-            residual[i] = (value[i] - y[start + i]) * root_weight[start + i]
-        if n_wanted > 0:
-            for i in range(m):
-                seed[i] = root_weight[start + i]
-            backward(nodes, level, V, A, m)
-        accumulate(A, size, m, G)
-        if not math.isfinite(G[0, 0]):
-            return False
-    for k in range(size):
-        for j in range(k + 1):
-            if not math.isfinite(G[k, j]):
-                return False
-            G[j, k] = G[k, j]
-    return True
+    V, A, forward_at, backward_at = work[:4]
+    call(
+        work[4],
+        (
+            *(nodes, number, constants, n_wanted, level, X, H, y, root_weight),
+            *(V, A, forward_at, backward_at, G),
+        ),
+    )
+    return math.isfinite(G[0, 0])
 
 
 @inner

@@ -1,9 +1,4 @@
-"""Compiled evaluation of a program over one block of points, forward and backward.
-
-A program is a table of nodes in prefix order, so children follow their parents: values
-are computed from the last node to the first, adjoints from the first to the last. Each
-node owns one row of `BLOCK` float64 numbers; the rows of a typical program stay in the
-L1 cache. The adjoint of a constant leaf is its column of the Jacobian.
+"""Compiled values and derivatives of every operator, over one block of points.
 
 A branch of this file per operator of the vocabulary: `tests/fitting/test_kernels.py`
 compares all of them with the rows of the table.
@@ -58,8 +53,8 @@ SINH = OPERATORS["sinh"].opcode
 COSH = OPERATORS["cosh"].opcode
 TANH = OPERATORS["tanh"].opcode
 
-# Inner functions carry no cache of their own: the entry points of `_compiled` hold
-# them, one file on disk for each.
+# Inner functions carry no cache of their own: the entry points in `_blocks` and
+# `_compiled` hold them, one file on disk for each.
 inner: Any = njit(nogil=True, error_model="numpy")
 # Sums may be reordered (this is what vectorises them); NaN and inf keep their meaning.
 inner_sum: Any = njit(
@@ -68,7 +63,7 @@ inner_sum: Any = njit(
 
 
 @inner
-def _apply_unary(code: int, a: Any, v: Any, m: int) -> None:
+def apply_unary(code: int, a: Any, v: Any, m: int) -> None:
     """Write the value of a unary operator on ``m`` points to ``v``."""
     if code == NEG:
         for i in range(m):
@@ -129,7 +124,7 @@ def _apply_unary(code: int, a: Any, v: Any, m: int) -> None:
 
 
 @inner
-def _apply_binary(code: int, a: Any, b: Any, v: Any, m: int) -> None:
+def apply_binary(code: int, a: Any, b: Any, v: Any, m: int) -> None:
     """Write the value of a binary operator on ``m`` points to ``v``."""
     if code == ADD:
         for i in range(m):
@@ -158,7 +153,7 @@ def _apply_binary(code: int, a: Any, b: Any, v: Any, m: int) -> None:
 
 
 @inner
-def _pull_unary(code: int, a: Any, v: Any, g: Any, ga: Any, m: int) -> None:
+def pull_unary(code: int, a: Any, v: Any, g: Any, ga: Any, m: int) -> None:
     """Write the adjoint of the argument of a unary operator to ``ga``.
 
     Where the value is finite but the slope is not (sqrt at 0, asin at 1), the point
@@ -222,7 +217,7 @@ def _pull_unary(code: int, a: Any, v: Any, g: Any, ga: Any, m: int) -> None:
 
 
 @inner
-def _pull_left(code: int, a: Any, b: Any, v: Any, g: Any, ga: Any, m: int) -> None:
+def pull_left(code: int, a: Any, b: Any, v: Any, g: Any, ga: Any, m: int) -> None:
     """Write the adjoint of the first argument of a binary operator to ``ga``."""
     if code == ADD or code == SUB:
         for i in range(m):
@@ -248,7 +243,7 @@ def _pull_left(code: int, a: Any, b: Any, v: Any, g: Any, ga: Any, m: int) -> No
 
 
 @inner
-def _pull_right(code: int, a: Any, b: Any, v: Any, g: Any, gb: Any, m: int) -> None:
+def pull_right(code: int, a: Any, b: Any, v: Any, g: Any, gb: Any, m: int) -> None:
     """Write the adjoint of the second argument of a binary operator to ``gb``.
 
     A power of a negative base is real at integer exponents only; there the exponent
@@ -285,56 +280,3 @@ def fill_leaves(nodes: Any, number: Any, constants: Any, V: Any) -> None:
             V[i, :] = constants[nodes[REF, i]]
         elif nodes[CODE, i] == NUMBER:
             V[i, :] = number[i]
-
-
-@inner
-def apply_node(nodes: Any, i: int, X: Any, H: Any, start: int, m: int, V: Any) -> None:
-    """Compute the row of node ``i`` on the points ``start : start + m``.
-
-    ``X`` (n_columns, n_points) holds the columns of the data; ``H`` (n_hoisted,
-    n_points) those of subtrees that no constant reaches.
-    """
-    code = nodes[CODE, i]
-    if code == VARIABLE:
-        column = nodes[REF, i]
-        source = X[column] if column < X.shape[0] else H[column - X.shape[0]]
-        row = V[i]
-        for k in range(m):
-            row[k] = source[start + k]
-    elif code != CONSTANT and code != NUMBER:
-        if nodes[RIGHT, i] < 0:
-            _apply_unary(code, V[nodes[LEFT, i]], V[i], m)
-        else:
-            _apply_binary(code, V[nodes[LEFT, i]], V[nodes[RIGHT, i]], V[i], m)
-
-
-@inner
-def forward(
-    nodes: Any, low: int, high: int, X: Any, H: Any, start: int, m: int, V: Any
-) -> None:
-    """Compute the rows of the nodes ``low : high`` on one block."""
-    for i in range(high - 1, low - 1, -1):
-        apply_node(nodes, i, X, H, start, m, V)
-
-
-@inner
-def backward(nodes: Any, level: int, V: Any, A: Any, m: int) -> None:
-    """Carry adjoints from the root to the constants.
-
-    ``A`` holds the adjoint rows; only nodes with ``ACTIVE >= level`` are visited.
-    """
-    for i in range(nodes.shape[1]):
-        left = nodes[LEFT, i]
-        if left < 0 or nodes[ACTIVE, i] < level:
-            continue
-        right = nodes[RIGHT, i]
-        code = nodes[CODE, i]
-        a, v, g = V[left], V[i], A[nodes[ADJOINT, i]]
-        if right < 0:
-            _pull_unary(code, a, v, g, A[nodes[ADJOINT, left]], m)
-            continue
-        b = V[right]
-        if nodes[ACTIVE, left] >= level:
-            _pull_left(code, a, b, v, g, A[nodes[ADJOINT, left]], m)
-        if nodes[ACTIVE, right] >= level:
-            _pull_right(code, a, b, v, g, A[nodes[ADJOINT, right]], m)

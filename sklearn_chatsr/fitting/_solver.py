@@ -1,9 +1,4 @@
-"""Compiled fit of one program: variable projection and Levenberg-Marquardt.
-
-Constants are numbered linear ones first (`_structure.compact_program`). The linear ones
-are solved for at every step, the others follow a damped Gauss-Newton step. All losses
-are shares of the variance of the target, because the weights are scaled that way.
-"""
+"""Compiled fit of one program from several starts, first on few points."""
 
 from __future__ import annotations
 
@@ -12,33 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_chatsr.fitting._equations import (
-    accumulate,
-    damped_step,
-    normal_equations,
-)
-from sklearn_chatsr.fitting._kernels import (
-    ADJOINT,
-    BLOCK,
-    backward,
-    fill_leaves,
-    forward,
-    inner,
-)
+from sklearn_chatsr.fitting._blocks import backward, forward
+from sklearn_chatsr.fitting._equations import accumulate, damped_step
+from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
+from sklearn_chatsr.fitting._minimise import minimise
 from sklearn_chatsr.fitting._starts import draw_constants, draw_order
 
-# Where float64 ends: residuals of a few units in the last place.
-_FLOOR = 1e-31
 # Draws that are scored on one block of points for each start that is followed.
 DRAWS_PER_START = 4
-# A start that ends where others ended tells that the valley is wide.
+# Starts that end in the same minimum tell that its valley is wide.
 _ENOUGH_HITS = 4
+# Minima on the sample that are followed up on all points.
+_KEPT = 2
 
 
 @inner
-def hoist(plain: Any, ranges: Any, X: Any, V: Any) -> Any:
+def hoist(plain: Any, ranges: Any, X: Any, work: Any) -> Any:
     """Compute the columns of the subtrees that no constant reaches."""
     nodes, number = plain
+    V = work[0]
     n_points = X.shape[1]
     H = np.empty((ranges.shape[0], n_points))
     nothing = np.empty((0, n_points))
@@ -47,161 +34,10 @@ def hoist(plain: Any, ranges: Any, X: Any, V: Any) -> Any:
         low, high = ranges[h, 0], ranges[h, 1]
         for start in range(0, n_points, BLOCK):
             m = min(BLOCK, n_points - start)
-            forward(nodes, low, high, X, nothing, start, m, V)
+            forward(work, nodes, low, high, X, nothing, start, m)
             for k in range(m):
                 H[h, start + k] = V[low, k]
     return H
-
-
-@inner
-def solve_linear(
-    program: Any, constants: Any, n_linear: int, data: Any, work: Any, G: Any
-) -> bool:
-    """Set the linear constants to their least-squares values, the others given."""
-    constants[:n_linear] = 0.0
-    if not normal_equations(program, constants, n_linear, 2, data, work, G):
-        return False
-    step = np.empty(n_linear)
-    damped_step(G, n_linear, n_linear, 0.0, step)
-    constants[:n_linear] += step
-    return True
-
-
-@inner
-def _refine_linear(
-    program: Any, constants: Any, n: int, data: Any, work: Any, G: Any
-) -> Any:
-    """Solve a program whose constants are all linear, to full accuracy.
-
-    The normal equations square the condition number; solving them again for what is
-    left wins the digits back.
-    """
-    evaluations = 1
-    if n == 0:
-        ok = normal_equations(program, constants, 0, 1, data, work, G)
-        return G[0, 0] if ok else np.inf, evaluations, True
-    if not solve_linear(program, constants, n, data, work, G):
-        return np.inf, evaluations, False
-    loss = np.inf
-    trial = constants.copy()
-    step = np.empty(n)
-    for _ in range(8):
-        evaluations += 1
-        if not normal_equations(program, trial, n, 2, data, work, G):
-            break
-        gain = loss - G[0, 0]
-        if not gain > 0.0:
-            break
-        loss = G[0, 0]
-        constants[:] = trial
-        promised = damped_step(G, n, n, 0.0, step)
-        if loss <= _FLOOR or promised < 1e-10 * loss:
-            break
-        trial[:] = constants + step
-    return loss, evaluations, math.isfinite(loss)
-
-
-@inner
-def minimise(
-    program: Any,
-    constants: Any,
-    n_linear: int,
-    fresh: bool,
-    data: Any,
-    work: Any,
-    max_iter: int,
-    stop: float,
-    to_beat: float,
-    cancel: Any,
-) -> Any:
-    """Follow one start down; ``constants`` are updated in place.
-
-    Parameters
-    ----------
-    fresh : bool
-        Whether the linear constants still have to be solved for.
-    stop : float
-        Loss at which the law counts as found; from there on only polish.
-    to_beat : float
-        A start that will not get below this is given up.
-
-    Returns
-    -------
-    loss, n_evaluations, converged
-    """
-    n = constants.shape[0]
-    G = np.empty((n + 1, n + 1))
-    if n == n_linear:
-        return _refine_linear(program, constants, n, data, work, G)
-    evaluations = 1
-    if (
-        fresh
-        and n_linear > 0
-        and not solve_linear(program, constants, n_linear, data, work, G)
-    ):
-        return np.inf, evaluations, False
-    evaluations += 1
-    if not normal_equations(program, constants, n, 1, data, work, G):
-        return np.inf, evaluations, False
-    G_new = np.empty((n + 1, n + 1))
-    trial = np.empty(n)
-    step = np.empty(n)
-    history = np.empty(max_iter + 1)
-    loss = G[0, 0]
-    damping = 1e-2
-    growth = 2.0
-    accepted = 0
-    history[0] = loss
-    converged = False
-    for _ in range(max_iter):
-        if cancel[0] != 0:
-            break
-        promised = damped_step(G, n, n_linear, damping, step)
-        if loss <= _FLOOR or promised <= 1e-15 * loss:
-            converged = True
-            break
-        trial[:] = constants + step
-        evaluations += 1
-        ok = normal_equations(program, trial, n, 1, data, work, G_new)
-        if ok and n_linear > 0:
-            # How much better would the best linear constants be at this point?
-            gain = damped_step(G_new, n_linear, n_linear, 0.0, step[:n_linear])
-            if gain > 0.1 * G_new[0, 0]:
-                trial[:n_linear] += step[:n_linear]
-                evaluations += 1
-                ok = normal_equations(program, trial, n, 1, data, work, G_new)
-        if ok and G_new[0, 0] < loss:
-            ratio = (loss - G_new[0, 0]) / promised
-            relative = 1.0 - G_new[0, 0] / loss
-            constants[:] = trial
-            G, G_new = G_new, G
-            loss = G[0, 0]
-            accepted += 1
-            history[accepted] = loss
-            if ratio > 0.9:
-                damping *= 0.1
-            else:
-                damping *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-            damping = max(damping, 1e-15)
-            growth = 2.0
-            if loss <= stop:
-                if relative < 0.5:
-                    converged = True
-                    break
-            elif relative < 1e-10 and ratio > 0.25:
-                converged = True
-                break
-            elif accepted >= 6 and loss > to_beat:
-                rate = loss / history[accepted - 4]
-                if loss * rate ** (0.25 * (max_iter - accepted)) > to_beat:
-                    break
-        else:
-            if loss <= stop or damping > 1e10:
-                converged = True
-                break
-            damping *= growth
-            growth *= 2.0
-    return loss, evaluations, converged
 
 
 @inner
@@ -210,57 +46,75 @@ def rank_starts(
     n: int,
     n_linear: int,
     n_draws: int,
+    n_wanted: int,
     sample: Any,
     state: Any,
     work: Any,
 ) -> Any:
-    """Draw starts and score them on one block, linear constants solved for.
+    """Draw starts and rank them on one block, linear constants solved for.
 
     Returns
     -------
-    starts : ndarray of shape (n_draws, n_constants)
-    scores : ndarray of shape (n_draws,)
-        Loss on the block; inf where the start leaves the domain.
+    starts : ndarray of shape (n_found, n_constants)
+        The best, best first; those that leave the domain are left out.
     """
     nodes, number = program
     X, H, y, root_weight = sample
-    V, A = work
+    V, A = work[0], work[1]
     m = y.shape[0]
     order, parent, context = draw_order(nodes)
-    starts = np.zeros((n_draws, n))
-    scores = np.full(n_draws, np.inf)
+    starts = np.zeros((n_wanted, n))
+    scores = np.empty(n_wanted)
+    trial = np.zeros(n)
     G = np.zeros((n_linear + 1, n_linear + 1))
     step = np.empty(n_linear)
-    fill_leaves(nodes, number, starts[0], V)
+    fill_leaves(nodes, number, trial, V)
     root = nodes[ADJOINT, 0]
+    n_found = 0
     for draw in range(n_draws):
         draw_constants(
-            nodes, order, parent, context, n_linear, X, H, m, draw, state, V,
-            starts[draw],
-        )  # fmt: skip
+            nodes, order, parent, context, n_linear, X, H, m, draw, state, work, trial
+        )
         for i in range(m):
             A[0, i] = (V[0, i] - y[i]) * root_weight[i]
         if n_linear > 0:
-            A[root, :m] = root_weight[:m]
-            backward(nodes, 2, V, A, m)
-        G[:] = 0.0
-        accumulate(A, n_linear + 1, m, G)
-        score = G[0, 0]
+            for i in range(m):
+                A[root, i] = root_weight[i]
+            backward(work, nodes, 2, m)
         for k in range(n_linear + 1):
-            for j in range(k):
+            for j in range(k + 1):
+                G[k, j] = 0.0
+        accumulate(A, n_linear + 1, m, G)
+        finite = True
+        for k in range(n_linear + 1):
+            for j in range(k + 1):
                 G[j, k] = G[k, j]
-                if not math.isfinite(G[k, j]):
-                    score = np.inf
-        if math.isfinite(score):
-            scores[draw] = score - damped_step(G, n_linear, n_linear, 0.0, step)
-    return starts, scores
+                finite = finite and math.isfinite(G[k, j])
+        if not finite:
+            continue
+        score = G[0, 0] - damped_step(G, n_linear, n_linear, 0.0, step)
+        at = n_found
+        while at > 0 and scores[at - 1] > score:
+            at -= 1
+        if at >= n_wanted:
+            continue
+        n_found = min(n_found + 1, n_wanted)
+        for later in range(n_found - 1, at, -1):
+            scores[later] = scores[later - 1]
+            for k in range(n):
+                starts[later, k] = starts[later - 1, k]
+        scores[at] = score
+        for k in range(n):
+            starts[at, k] = trial[k]
+    return starts[:n_found]
 
 
 @inner
 def fit_program(
     program: Any,
-    n: int,
+    best: Any,
     n_linear: int,
+    given: bool,
     data: Any,
     sample: Any,
     n_starts: int,
@@ -270,45 +124,109 @@ def fit_program(
     state: Any,
     work: Any,
     cancel: Any,
-    best: Any,
 ) -> Any:
-    """Fit from several starts; ``best`` receives the constants.
+    """Fit from several starts; ``best`` receives the constants, or is the one start.
+
+    When there are more points than the sample has, the starts are followed on the
+    sample, and the best minima found there are followed up on all points.
 
     Returns
     -------
     loss, n_evaluations, converged
     """
-    trial = np.zeros(n)
-    if n == n_linear:
-        best[:] = 0.0
+    n = best.shape[0]
+    if given or n == n_linear:
         return minimise(
-            program, best, n, True, data, work, max_iter, stop, to_beat, cancel
-        )
-    starts, scores = rank_starts(
-        program, n, n_linear, DRAWS_PER_START * n_starts, sample, state, work
+            program, best, n_linear, not given, data, work, max_iter, stop, np.inf,
+            cancel,
+        )  # fmt: skip
+    starts = rank_starts(
+        program, n, n_linear, DRAWS_PER_START * n_starts, n_starts, sample, state, work
     )
-    ranking = np.argsort(scores)
+    in_two = data[2].shape[0] > sample[2].shape[0] and sample[2].shape[0] >= 8 * n
+    first = sample if in_two else data
+    kept = np.empty((_KEPT + 1, n))
+    kept_loss = np.full(_KEPT + 1, np.inf)
     best_loss = np.inf
     best_converged = False
     evaluations = 0
     hits = 0
-    for k in range(n_starts):
-        if cancel[0] != 0 or not math.isfinite(scores[ranking[k]]):
+    trial = np.empty(n)
+    for j in range(starts.shape[0]):
+        if cancel[0] != 0:
             break
-        trial[:] = starts[ranking[k]]
-        loss, n_evaluations, converged = minimise(
-            program, trial, n_linear, True, data, work, max_iter, stop,
-            min(best_loss, to_beat), cancel,
+        for k in range(n):
+            trial[k] = starts[j, k]
+        loss, count, converged = minimise(
+            program, trial, n_linear, True, first, work, max_iter, stop,
+            min(kept_loss[0], 4.0 * to_beat if in_two else to_beat), cancel,
         )  # fmt: skip
-        evaluations += n_evaluations
-        if converged and abs(loss - best_loss) <= 1e-4 * best_loss:
+        evaluations += count
+        if not math.isfinite(loss):
+            continue
+        if loss <= stop and in_two:
+            loss, count, converged = minimise(
+                program, trial, n_linear, False, data, work, max_iter, stop, np.inf,
+                cancel,
+            )  # fmt: skip
+            evaluations += count
+            if loss < best_loss:
+                best_loss = loss
+                best_converged = converged
+                for k in range(n):
+                    best[k] = trial[k]
+            if loss <= stop:
+                return loss, evaluations, converged
+            continue
+        if abs(loss - kept_loss[0]) <= 1e-4 * kept_loss[0]:
             hits += 1
-        if loss < best_loss:
-            if loss < 0.99 * best_loss:
-                hits = 0
+            if loss >= kept_loss[0]:
+                if hits >= _ENOUGH_HITS:
+                    break
+                continue
+        elif loss < kept_loss[0]:
+            hits = 0
+        at = _KEPT
+        while at > 0 and kept_loss[at - 1] > loss:
+            kept_loss[at] = kept_loss[at - 1]
+            for k in range(n):
+                kept[at, k] = kept[at - 1, k]
+            at -= 1
+        kept_loss[at] = loss
+        for k in range(n):
+            kept[at, k] = trial[k]
+        if not in_two and loss < best_loss:
             best_loss = loss
-            best[:] = trial
             best_converged = converged
-        if best_loss <= stop or hits >= _ENOUGH_HITS:
-            break
+            for k in range(n):
+                best[k] = trial[k]
+            if loss <= stop:
+                break
+    if in_two:
+        for j in range(_KEPT):
+            if cancel[0] != 0 or not math.isfinite(kept_loss[j]):
+                break
+            for k in range(n):
+                trial[k] = kept[j, k]
+            loss, count, converged = minimise(
+                program, trial, n_linear, False, data, work, max_iter, stop,
+                min(best_loss, to_beat), cancel,
+            )  # fmt: skip
+            evaluations += count
+            if loss < best_loss:
+                best_loss = loss
+                best_converged = converged
+                for k in range(n):
+                    best[k] = trial[k]
+        # The sample may hide where a formula leaves its domain.
+        for j in range(starts.shape[0]):
+            if cancel[0] != 0 or math.isfinite(best_loss):
+                break
+            for k in range(n):
+                best[k] = starts[j, k]
+            best_loss, count, best_converged = minimise(
+                program, best, n_linear, True, data, work, max_iter, stop, to_beat,
+                cancel,
+            )  # fmt: skip
+            evaluations += count
     return best_loss, evaluations, best_converged

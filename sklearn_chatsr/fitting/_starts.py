@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_chatsr.fitting._blocks import forward
 from sklearn_chatsr.fitting._kernels import (
     ACOS,
     ADD,
@@ -36,7 +37,6 @@ from sklearn_chatsr.fitting._kernels import (
     SQRT,
     SUB,
     TAN,
-    apply_node,
     inner,
 )
 
@@ -158,13 +158,14 @@ def draw_constants(
     m: int,
     draw: int,
     state: Any,
-    V: Any,
+    work: Any,
     constants: Any,
 ) -> None:
     """Draw start number ``draw``; linear constants are set to 0, start 0 is all ones.
 
-    Afterwards ``V`` holds the values of the nodes on the ``m`` points.
+    Afterwards the first rows of ``work`` hold the values of the nodes on the ``m`` points.
     """
+    V = work[0]
     done = np.zeros(nodes.shape[1], np.bool_)
     for i in order:
         if nodes[CODE, i] == CONSTANT:
@@ -177,9 +178,10 @@ def draw_constants(
                 constants[s] = _draw_one(
                     nodes, i, parent, context, done, m, draw, state, V
                 )
-            V[i, :m] = constants[s]
+            for k in range(m):
+                V[i, k] = constants[s]
         else:
-            apply_node(nodes, i, X, H, 0, m, V)
+            forward(work, nodes, i, i + 1, X, H, 0, m)
         done[i] = True
 
 

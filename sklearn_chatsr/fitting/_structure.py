@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from sklearn_chatsr.expressions.vocabulary import OPERATORS
+from sklearn_chatsr.fitting._blocks import forward
 from sklearn_chatsr.fitting._kernels import (
     ACTIVE,
     ADD,
     ADJOINT,
-    BLOCK,
     CODE,
     CONSTANT,
     DIV,
@@ -30,7 +30,6 @@ from sklearn_chatsr.fitting._kernels import (
     RIGHT,
     SUB,
     VARIABLE,
-    forward,
     inner,
 )
 
@@ -97,12 +96,13 @@ def _mark(nodes: Any, level: int, n_constants: int) -> None:
     next_row = n_constants + 1
     for i in range(nodes.shape[1] - 1, -1, -1):
         if nodes[CODE, i] == CONSTANT:
-            nodes[ACTIVE, i] = max(nodes[ACTIVE, i], level)
+            nodes[ACTIVE, i] = level if nodes[ACTIVE, i] < level else nodes[ACTIVE, i]
             nodes[ADJOINT, i] = nodes[REF, i] + 1
         elif nodes[LEFT, i] >= 0:
             above = nodes[ACTIVE, nodes[LEFT, i]]
             if nodes[RIGHT, i] >= 0:
-                above = max(above, nodes[ACTIVE, nodes[RIGHT, i]])
+                beside = nodes[ACTIVE, nodes[RIGHT, i]]
+                above = beside if beside > above else above
             nodes[ACTIVE, i] = above
             if above > 0:
                 nodes[ADJOINT, i] = next_row
@@ -110,7 +110,7 @@ def _mark(nodes: Any, level: int, n_constants: int) -> None:
 
 
 @inner
-def compact_program(codes: Any, payload: Any, n_columns: int) -> Any:
+def compact_program(codes: Any, payload: Any, n_columns: int, work: Any) -> Any:
     """Build the table of nodes that a fit works on.
 
     Subtrees without a constant become one leaf each: a number, or a hoisted column,
@@ -138,12 +138,11 @@ def compact_program(codes: Any, payload: Any, n_columns: int) -> Any:
         if plain[LEFT, i] >= 0:
             has_variable[i] = has_variable[plain[LEFT, i]]
         if plain[RIGHT, i] >= 0:
-            has_variable[i] |= has_variable[plain[RIGHT, i]]
+            has_variable[i] = has_variable[i] or has_variable[plain[RIGHT, i]]
 
     nodes = np.zeros((N_FIELDS, n), np.int64)
     number = np.zeros(n)
     ranges = np.empty((n, 2), np.int64)
-    scalar = np.empty((n, BLOCK))
     nothing = np.empty((0, 0))
     n_hoisted = 0
     size = 0
@@ -161,16 +160,19 @@ def compact_program(codes: Any, payload: Any, n_columns: int) -> Any:
                 n_hoisted += 1
             else:
                 for k in range(i, end[i]):
-                    scalar[k, 0] = plain_number[k]
-                forward(plain, i, end[i], nothing, nothing, 0, 1, scalar)
+                    work[0][k, 0] = plain_number[k]
+                forward(work, plain, i, end[i], nothing, nothing, 0, 1)
                 nodes[CODE, size] = NUMBER
-                number[size] = scalar[i, 0]
+                number[size] = work[0][i, 0]
             i = end[i]
         else:
             i += 1
         size += 1
 
-    compact = np.ascontiguousarray(nodes[:, :size])
+    compact = np.empty((N_FIELDS, size), np.int64)
+    for field in range(N_FIELDS):
+        for i in range(size):
+            compact[field, i] = nodes[field, i]
     compact_end = np.empty(size, np.int64)
     link(compact, compact_end)
     linear = _find_linear(compact, n_constants)

@@ -53,8 +53,8 @@ def fit_bfgs(
         nonlocal evaluations
         evaluations += 1
         ok = kernels.equations(
-            program.codes, program.payload, np.ascontiguousarray(constants),
-            data.X, data.y, data.root_weight, G,
+            kernels.ADDRESSES, program.codes, program.payload,
+            np.ascontiguousarray(constants), data.X, data.y, data.root_weight, G,
         )  # fmt: skip
         if not ok:
             return math.inf, np.zeros(n)
@@ -90,11 +90,7 @@ def _starts(
 ) -> FloatArray:
     if start is not None:
         return np.array([start], dtype=np.float64)
-    starts = np.ones((fitter.n_starts, program.n_constants))
-    if program.n_constants == 0:
-        return starts[:1]
-    n_drawn = load_kernels().draw_starts(
-        program.codes, program.payload, *fitter.data.sample, fitter.n_starts,
-        np.uint64(fitter.seed % 2**64), starts, np.zeros(program.n_constants, np.bool_),
-    )  # fmt: skip
-    return starts[: max(n_drawn, 1)]
+    drawn = fitter.draw_starts(program.expression)
+    if program.n_constants and len(drawn):
+        return drawn
+    return np.ones((1, program.n_constants))

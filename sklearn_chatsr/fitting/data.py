@@ -130,5 +130,10 @@ def _sample_rows(
     if len(rows) > _SAMPLE:
         steps = (np.arange(_SAMPLE) + 0.5) / _SAMPLE
         chosen = np.searchsorted(np.cumsum(shares), steps).clip(max=len(rows) - 1)
+        # Formulas leave their domain at the ends of a column first.
+        ends = np.concatenate((X[rows].argmin(axis=0), X[rows].argmax(axis=0)))
+        ends = np.unique(ends[: _SAMPLE // 4])
+        spread = np.linspace(0, _SAMPLE - 1, len(ends) + 2)[1:-1].astype(np.intp)
+        chosen[spread] = ends
         rows, shares = rows[chosen], np.full(_SAMPLE, 1.0 / _SAMPLE)
     return rows, shares

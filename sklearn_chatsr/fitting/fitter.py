@@ -269,11 +269,31 @@ class ConstantFitter:
         G = np.empty((n + 1, n + 1))
         data = self.data
         self._check_columns(expression)
-        ok = load_kernels().equations(
-            program.codes, program.payload, np.array(expression.constants or ()),
-            data.X, data.y, data.root_weight, G,
+        kernels = load_kernels()
+        ok = kernels.equations(
+            kernels.ADDRESSES, program.codes, program.payload,
+            np.array(expression.constants or ()), data.X, data.y, data.root_weight, G,
         )  # fmt: skip
         return G if ok else None
+
+    def draw_starts(self, skeleton: Expression) -> FloatArray:
+        """Draw the starts of a skeleton, best first.
+
+        Returns
+        -------
+        ndarray of shape (n_drawn, n_constants)
+            At most ``n_starts``; constants that are solved for are 1.
+        """
+        self._check_columns(skeleton)
+        program = Program(skeleton)
+        starts = np.ones((self.n_starts, program.n_constants))
+        kernels = load_kernels()
+        n_drawn = kernels.draw_starts(
+            kernels.ADDRESSES, program.codes, program.payload, *self.data.sample,
+            self.n_starts, np.uint64(self.seed % 2**64), starts,
+            np.zeros(program.n_constants, np.bool_),
+        )  # fmt: skip
+        return starts[:n_drawn]
 
     def standard_errors(self, expression: Expression) -> FloatArray:
         """Estimate the standard errors of fitted constants.
@@ -341,9 +361,10 @@ class ConstantFitter:
         if starts is not None:
             constants[:] = np.concatenate([np.asarray(s, float) for s in starts])
         report = np.empty((len(skeletons), 4))
-        load_kernels().fit_batch(
-            codes, payload, offsets, data.X, data.y, data.root_weight, *data.sample,
-            self.n_starts, self.max_iter, stop, to_beat,
+        kernels = load_kernels()
+        kernels.fit_batch(
+            kernels.ADDRESSES, codes, payload, offsets, data.X, data.y,
+            data.root_weight, *data.sample, self.n_starts, self.max_iter, stop, to_beat,
             np.uint64(self.seed % 2**64), cancel, constants, first, report,
         )  # fmt: skip
         results: list[ConstantFit | None] = []

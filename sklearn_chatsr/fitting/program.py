@@ -99,8 +99,10 @@ class Program:
         """Which constants the fit solves for instead of searching them."""
         is_linear = np.zeros(self.n_constants, dtype=np.bool_)
         nothing = np.empty((self._n_columns, 0))
-        load_kernels().draw_starts(
-            self.codes, self.payload, nothing, np.empty(0), np.empty(0),
+        kernels = load_kernels()
+        kernels.draw_starts(
+            kernels.ADDRESSES, self.codes, self.payload, nothing, np.empty(0),
+            np.empty(0),
             0, np.uint64(0), np.empty((0, self.n_constants)), is_linear,
         )  # fmt: skip
         return is_linear
@@ -154,8 +156,9 @@ class Program:
             )
         value = np.empty(columns.shape[1])
         jacobian = np.empty((n_rows, columns.shape[1]))
-        load_kernels().value_and_jacobian(
-            self.codes, self.payload, np.array(values, dtype=np.float64),
-            columns, value, jacobian,
+        kernels = load_kernels()
+        kernels.value_and_jacobian(
+            kernels.ADDRESSES, self.codes, self.payload,
+            np.array(values, dtype=np.float64), columns, value, jacobian,
         )  # fmt: skip
         return value, jacobian
