@@ -767,7 +767,7 @@ def _build_negative(
     """Give a leading summand that takes its minus sign into its own number."""
     for position, ((size, _), members) in enumerate(groups):
         if size != 1 and not isinstance(size, Fraction):
-            inner = _make_sum(0, {term: 1 for term, _ in members})
+            inner = _make_sum(0, [(term, 1) for term, _ in members])
             return position, _build_scaled(-size, inner)
     if constant != 0 and not isinstance(constant, Fraction):
         return len(groups), _build_number(constant)
