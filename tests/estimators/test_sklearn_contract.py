@@ -47,10 +47,10 @@ def test_unfitted_estimators_say_so(regressor):
     assert not hasattr(regressor, "equations_")
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_frames_of_any_kind_give_their_column_names(regressor, power_law, frame):
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_frames_of_any_kind_give_their_column_names(regressor, power_law, library):
     X, y = power_law
-    table = frame({"mass [kg]": X[:, 0], "exec('1')": X[:, 1]})
+    table = library.DataFrame({"mass [kg]": X[:, 0], "exec('1')": X[:, 1]})
 
     regressor.fit(table, y)
 
