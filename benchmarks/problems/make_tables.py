@@ -159,9 +159,7 @@ def strogatz(data: Path, by_name: dict[str, Any]) -> dict[str, Any]:
             "points": 100,
         }
         columns = list(zip(*states, strict=True))
-        ranges = {
-            n: [min(c), max(c)] for n, c in zip("xy", columns, strict=True)
-        }
+        ranges = {n: [min(c), max(c)] for n, c in zip("xy", columns, strict=True)}
         for number, (variable, law) in enumerate(zip("xy", laws, strict=True), 1):
             problems.append(
                 {

@@ -55,7 +55,9 @@ def read_table(path: str | Path) -> list[Problem]:
         try:
             problems.append(_problem(table, entry, path.stem))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: cannot read problem {name!r}: {error}") from error
+            raise ValueError(
+                f"{path}: cannot read problem {name!r}: {error}"
+            ) from error
     return problems
 
 
