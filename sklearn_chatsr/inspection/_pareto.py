@@ -15,6 +15,7 @@ from sklearn_chatsr.inspection._matplotlib import resolve_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
     from sklearn_chatsr.selection import Candidate
 
@@ -28,6 +29,8 @@ _NAMES: dict[str, str] = {
 # A loss of zero has no place on a logarithmic axis; it is drawn at this share of the
 # smallest loss above zero.
 _BELOW_ALL = 0.1
+# A formula is printed when it brings this share of the whole fall of the criterion.
+_WORTH_A_LABEL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +153,7 @@ class ParetoFrontDisplay:
         *,
         criterion: Criterion = "loss",
         digits: int = 3,
-        max_labels: int = 8,
+        max_labels: int = 6,
         ax: Axes | None = None,
         **line_kwargs: Any,
     ) -> ParetoFrontDisplay:
@@ -164,9 +167,9 @@ class ParetoFrontDisplay:
             What to plot against complexity.
         digits : int, default=3
             Significant digits of the constants in the labels.
-        max_labels : int, default=8
-            How many formulas to print at most: the chosen one, and those after the
-            largest falls of the criterion.
+        max_labels : int, default=6
+            How many formulas to print at most: the chosen one, and those that bring
+            the largest falls of the criterion, a tenth of the whole fall or more.
         ax : matplotlib Axes, optional
             Axes to draw on; new ones by default.
         **line_kwargs
@@ -195,7 +198,7 @@ class ParetoFrontDisplay:
         return cls(data).plot(ax=ax, max_labels=max_labels, **line_kwargs)
 
     def plot(
-        self, *, ax: Axes | None = None, max_labels: int = 8, **line_kwargs: Any
+        self, *, ax: Axes | None = None, max_labels: int = 6, **line_kwargs: Any
     ) -> ParetoFrontDisplay:
         """Draw the front.
 
@@ -203,7 +206,7 @@ class ParetoFrontDisplay:
         ----------
         ax : matplotlib Axes, optional
             Axes to draw on; new ones by default.
-        max_labels : int, default=8
+        max_labels : int, default=6
             How many formulas to print at most.
         **line_kwargs
             Passed on to ``ax.plot`` for the front.
@@ -233,26 +236,33 @@ class ParetoFrontDisplay:
                 label="selected",
             )
             ax.legend()
-        self.texts_ = [
-            ax.annotate(
-                formula,
-                (data.complexity[i], value[i]),
-                xytext=(6, 6),
-                textcoords="offset points",
-                fontsize="small",
-                parse_math=is_math,
-            )
-            for i in _worth_a_label(value, data.selected, max_labels, is_log)
-            for formula, is_math in [_typeset(data.latex[i], data.infix[i])]
-        ]
+        labelled = _worth_a_label(value, data.selected, max_labels, is_log)
+        self.texts_ = [self._annotate(ax, i, value[i]) for i in labelled]
         ax.set(
             xlabel="Complexity",
             ylabel=_NAMES[data.criterion],
             yscale="log" if is_log else "linear",
         )
-        ax.margins(x=0.15, y=0.15)
+        ax.margins(x=0.1, y=0.15)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _annotate(self, ax: Axes, i: int, height: float) -> Annotation:
+        """Print a formula above the front, turned towards the middle of the plot."""
+        formula, is_math = _typeset(self.data.latex[i], self.data.infix[i])
+        x = self.data.complexity
+        is_left = 2 * x[i] <= x[0] + x[-1]
+        text = ax.annotate(
+            formula,
+            (x[i], height),
+            xytext=(8 if is_left else -8, 5),
+            textcoords="offset points",
+            ha="left" if is_left else "right",
+            fontsize="small",
+            parse_math=is_math,
+        )
+        text.set_in_layout(False)  # a long formula does not squeeze the axes
+        return text
 
 
 def _typeset(latex: str, infix: str) -> tuple[str, bool]:
@@ -279,11 +289,12 @@ def _worth_a_label(
     max_labels: int,
     is_log: bool,
 ) -> list[int]:
-    """Choose the selected candidate and those after the largest falls."""
+    """Choose the first and the selected candidate and those that bring large falls."""
     height = np.log(value) if is_log else value
     best_so_far = np.minimum.accumulate(height)
     fall = np.append(np.inf, best_so_far[:-1] - height[1:])
     if selected is not None:
         fall[selected] = np.inf
+    least = max(_WORTH_A_LABEL * (height[0] - height.min()), np.finfo(float).tiny)
     order = np.argsort(-fall, kind="stable")[:max_labels]
-    return sorted(int(i) for i in order if fall[i] > 0)
+    return sorted(int(i) for i in order if fall[i] >= least)

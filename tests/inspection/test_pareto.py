@@ -116,6 +116,12 @@ def test_labels_go_to_the_selected_formula_and_the_largest_falls(pyplot):
     assert drawn == [1.0, 5.0]
 
 
+def test_formulas_that_bring_little_are_not_printed(pyplot):
+    display = ParetoFrontDisplay.from_estimator(Fitted().fit())
+
+    assert [text.xy[0] for text in display.texts_] == [1.0, 3.0, 5.0]
+
+
 def test_a_loss_of_zero_has_a_place_on_the_logarithmic_axis(pyplot):
     table = [*TABLE, row("3.05*x1^2", 6.0, 0.0, 10.0)]
 
