@@ -1,0 +1,155 @@
+"""Terms: small closed-form functions of the columns, with values on every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import variable
+from sklearn_chatsr.expressions.expression import Tree
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A list of functions: what they are, what they are worth, how simple they are.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_terms, n_rows), dtype float64
+        Value of every term on every row.
+    trees : list of tree
+        The terms as nested tuples, see `Expression.from_tree`.
+    order : ndarray of shape (n_terms,)
+        Place in the enumeration, about the number of decisions it took to write the
+        term; small is simple.
+    """
+
+    values: Array
+    trees: list[Tree]
+    order: Array
+
+    def __len__(self) -> int:
+        return len(self.trees)
+
+    def take(self, index: npt.NDArray[np.intp]) -> Terms:
+        """Give the chosen terms in the given sequence."""
+        trees = [self.trees[i] for i in index]
+        return Terms(self.values[index], trees, self.order[index])
+
+    def simplest(self, most: int) -> Terms:
+        """Give the first ``most`` terms by order."""
+        return self.take(np.argsort(self.order, kind="stable")[:most])
+
+    def usable(self) -> Terms:
+        """Drop terms that are not finite, or zero, on some row."""
+        finite = np.isfinite(self.values).all(axis=1) & self.values.any(axis=1)
+        return self if finite.all() else self.take(np.flatnonzero(finite))
+
+    @classmethod
+    def join(cls, parts: Sequence[Terms]) -> Terms:
+        """Put lists one behind the other."""
+        return cls(
+            np.concatenate([p.values for p in parts]),
+            [tree for p in parts for tree in p.trees],
+            np.concatenate([p.order for p in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns in ordinary units.
+
+    Columns of a size far from one are divided by a power of ten: the search compares
+    sums such as ``x1 + x2``, which mean nothing when one column is in 1e-12 units.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_features, n_rows), dtype float64
+        The scaled columns.
+    leaves : list of tree
+        What each scaled column is in terms of the data.
+    positive : tuple of bool
+        Whether all rows of a column are above 0.
+    """
+
+    values: Array
+    leaves: list[Tree]
+    positive: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, X: Array) -> Columns:
+        """Scale the columns of X, of shape (n_rows, n_features)."""
+        values, leaves = [], []
+        for j in range(X.shape[1]):
+            scale = ordinary_scale(X[:, j])
+            values.append(X[:, j] / scale)
+            leaf: Tree = variable(j)
+            leaves.append(leaf if scale == 1.0 else ("mul", 1.0 / scale, leaf))
+        table = np.array(values).reshape(X.shape[1], len(X))
+        return cls(table, leaves, tuple((table > 0).all(axis=1).tolist()))
+
+    def __len__(self) -> int:
+        return len(self.leaves)
+
+    def keep(self, index: Sequence[int]) -> Columns:
+        """Give some of the columns."""
+        return Columns(
+            self.values[list(index)],
+            [self.leaves[j] for j in index],
+            tuple(self.positive[j] for j in index),
+        )
+
+
+def ordinary_scale(values: Array) -> float:
+    """Give 1, or the power of ten that brings values far from 1 into [1, 10)."""
+    size = float(np.median(np.abs(values)))
+    if size == 0.0:
+        size = float(np.max(np.abs(values), initial=0.0))
+    if size == 0.0 or 1e-2 <= size < 1e3:
+        return 1.0
+    return float(10.0 ** np.floor(np.log10(size)))
+
+
+def power(base: Tree, exponent: Fraction) -> Tree:
+    """Write ``base`` to a rational power."""
+    if exponent < 0:
+        return ("inv", power(base, -exponent))
+    if exponent.denominator not in (1, 2, 3):
+        return ("pow", base, float(exponent))
+    tree = base
+    if exponent.numerator != 1:
+        name = {2: "sq", 3: "cube"}.get(exponent.numerator)
+        tree = (name, base) if name else ("pow", base, str(exponent.numerator))
+    root = {2: "sqrt", 3: "cbrt"}.get(exponent.denominator)
+    return (root, tree) if root else tree
+
+
+def product(powers: Sequence[tuple[Tree, Fraction]]) -> Tree:
+    """Write a product of powers as one fraction bar."""
+    above = [power(base, p) for base, p in powers if p > 0]
+    below = [power(base, -p) for base, p in powers if p < 0]
+    top = _times(above) if above else "1"
+    if not below:
+        return top
+    return ("div", top, _times(below)) if above else ("inv", _times(below))
+
+
+def _times(trees: Sequence[Tree]) -> Tree:
+    tree = trees[0]
+    for factor in trees[1:]:
+        tree = ("mul", tree, factor)
+    return tree
+
+
+def pairs_by_order(first: Array, second: Array, most: int) -> tuple[Array, Array]:
+    """Give the indices of the ``most`` pairs with the smallest sum of orders."""
+    total = np.add.outer(first, second).ravel()
+    chosen = np.argsort(total, kind="stable")[:most]
+    i, j = np.divmod(chosen, len(second))
+    return i, j

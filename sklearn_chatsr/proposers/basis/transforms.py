@@ -1,0 +1,89 @@
+"""Transformed targets: T(y) is explained, the formula is the inverse of T."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.terms import Array
+
+_AGREES = 1e-8
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A function of the target that may be simpler than the target.
+
+    Attributes
+    ----------
+    name : str
+        What is done to the target.
+    forward : callable
+        T, on float64 arrays.
+    inverse : callable
+        The inverse of T, on float64 arrays.
+    slope : callable
+        Derivative of T: residuals of T(y) are divided by it to be residuals of y.
+    tree : callable
+        The inverse of T as a tree around a tree.
+    """
+
+    name: str
+    forward: Callable[[Array], Array]
+    inverse: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    tree: Callable[[Tree], Tree]
+
+    @np.errstate(all="ignore")
+    def applies(self, y: Array) -> bool:
+        """Tell whether T has an inverse on the values of y, and is not trivial."""
+        if self.name == "y":
+            return True
+        q = self.forward(y)
+        if not (np.isfinite(q).all() and np.isfinite(self.slope(y)).all()):
+            return False
+        return bool(np.ptp(q) > 0 and np.allclose(self.inverse(q), y, _AGREES, 0.0))
+
+
+TRANSFORMS: tuple[Transform, ...] = (
+    Transform("y", lambda y: y, lambda q: q, lambda y: np.ones_like(y), lambda t: t),
+    Transform(
+        "1/y", lambda y: 1 / y, lambda q: 1 / q, lambda y: y**-2, lambda t: ("inv", t)
+    ),
+    Transform("y^2", np.square, np.sqrt, lambda y: 2 * y, lambda t: ("sqrt", t)),
+    Transform("sqrt(y)", np.sqrt, np.square, lambda y: y**-0.5, lambda t: ("sq", t)),
+    Transform("log(y)", np.log, np.exp, lambda y: 1 / y, lambda t: ("exp", t)),
+    Transform("exp(y)", np.exp, np.log, np.exp, lambda t: ("log", t)),
+    Transform(
+        "1/y^2",
+        lambda y: y**-2,
+        lambda q: q**-0.5,
+        lambda y: y**-3,
+        lambda t: ("inv", ("sqrt", t)),
+    ),
+    Transform(
+        "1/sqrt(y)",
+        lambda y: y**-0.5,
+        lambda q: q**-2,
+        lambda y: y**-1.5,
+        lambda t: ("inv", ("sq", t)),
+    ),
+    Transform("sin(y)", np.sin, np.arcsin, np.cos, lambda t: ("asin", t)),
+    Transform("cos(y)", np.cos, np.arccos, np.sin, lambda t: ("acos", t)),
+    Transform(
+        "tan(y)", np.tan, np.arctan, lambda y: np.cos(y) ** -2, lambda t: ("atan", t)
+    ),
+    Transform(
+        "atanh(y)",
+        np.arctanh,
+        np.tanh,
+        lambda y: 1 / (1 - y * y),
+        lambda t: ("tanh", t),
+    ),
+    Transform(
+        "y^3", lambda y: y**3, np.cbrt, lambda y: 3 * y * y, lambda t: ("cbrt", t)
+    ),
+)

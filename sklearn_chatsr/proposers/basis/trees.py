@@ -1,0 +1,189 @@
+"""Small operations on trees: sums with coefficients, releasing inner constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from sklearn_chatsr.expressions import OPERATORS, is_integer, is_variable
+from sklearn_chatsr.expressions.expression import Tree
+
+_SNAP = 1e-7
+_LARGEST_INTEGER = 12
+_ROOTS = {"sq": Fraction(2), "cube": Fraction(3), "sqrt": Fraction(1, 2)}
+_ROOTS |= {"cbrt": Fraction(1, 3), "inv": Fraction(-1)}
+_CURVES = frozenset(
+    ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
+)
+_POWERS = frozenset({"sqrt", "cbrt", "sq", "cube", "inv", "pow", "abs"})
+
+
+def size(tree: Tree) -> int:
+    """Count the nodes."""
+    return 1 + sum(map(size, tree[1:])) if isinstance(tree, tuple) else 1
+
+
+def leaves_of(tree: Tree) -> set[str]:
+    """Collect the variables."""
+    if isinstance(tree, tuple):
+        return set().union(*map(leaves_of, tree[1:]))
+    return {tree} if isinstance(tree, str) and is_variable(tree) else set()
+
+
+def snap(value: float, exact: bool) -> Tree:
+    """Give the integer that an exactly known value is, else the value."""
+    nearest = round(value) if abs(value) < _LARGEST_INTEGER + 1 else 0
+    if exact and nearest and abs(value - nearest) < _SNAP * abs(nearest):
+        return str(nearest)
+    return value
+
+
+def linear_combination(
+    addends: Sequence[tuple[float, Tree]], constant: float, exact: bool
+) -> Tree:
+    """Write ``c1*t1 + c2*t2 + ... + constant``.
+
+    Parameters
+    ----------
+    addends : sequence of (float, tree)
+        Coefficients and terms.
+    constant : float
+        Left out when 0.
+    exact : bool
+        Whether coefficients next to an integer are that integer.
+    """
+    tree: Tree | None = None
+    ordered = sorted(addends, key=lambda item: item[0] < 0)
+    for coefficient, term in ordered:
+        value = snap(coefficient, exact)
+        if value == "1":
+            part: Tree = term
+        elif value == "-1" and tree is not None:
+            tree = ("sub", tree, term)
+            continue
+        elif value == "-1":
+            part = ("neg", term)
+        elif exact and isinstance(value, float) and snap(1 / value, exact) != 1 / value:
+            part = ("div", term, snap(1 / value, exact))
+        else:
+            part = ("mul", value, term)
+        tree = part if tree is None else ("add", tree, part)
+    if tree is None:
+        return snap(constant, exact)
+    if constant != 0.0:
+        tree = ("add", tree, snap(constant, exact))
+    return tree
+
+
+def factors_of(
+    tree: Tree, leaves: Sequence[Tree]
+) -> tuple[Tree, dict[int, Fraction]] | None:
+    """Read a monomial: its number and the powers of the columns; None if it is not."""
+    if tree in leaves:
+        return "1", {leaves.index(tree): Fraction(1)}
+    if isinstance(tree, float) or (isinstance(tree, str) and is_integer(tree)):
+        return tree, {}
+    if not isinstance(tree, tuple) or len(tree) == 1:
+        return None
+    first = factors_of(tree[1], leaves)
+    if first is None:
+        return None
+    number, powers = first
+    if tree[0] in _ROOTS or (tree[0] == "pow" and is_integer(str(tree[2]))):
+        p = _ROOTS[tree[0]] if tree[0] in _ROOTS else Fraction(str(tree[2]))
+        return (
+            (number, {j: p * q for j, q in powers.items()}) if number == "1" else None
+        )
+    if tree[0] not in ("mul", "div"):
+        return None
+    second = factors_of(tree[2], leaves)
+    if second is None or (number != "1" and second[0] != "1"):
+        return None
+    if tree[0] == "div" and second[0] != "1":
+        return None
+    sign = 1 if tree[0] == "mul" else -1
+    joined = dict(powers)
+    for j, p in second[1].items():
+        joined[j] = joined.get(j, Fraction(0)) + sign * p
+    return (number if number != "1" else second[0]), joined
+
+
+def release(tree: Tree) -> Tree:
+    """Give the numbers inside curves and powers to the fit.
+
+    A factor inside a curve, the ratio of the addends under a power, and the integers
+    beside them become constants with their present value.
+
+    Examples
+    --------
+    >>> release(("sin", ("sub", "x1", "x2")))
+    ('sin', ('sub', ('mul', 1.0, 'x1'), ('mul', 1.0, 'x2')))
+    >>> release(("sqrt", ("sub", "1", ("sq", "x1"))))
+    ('sqrt', ('sub', 1.0, ('sq', 'x1')))
+    """
+    if not isinstance(tree, tuple) or len(tree) == 1:
+        return tree
+    if tree[0] in _CURVES:
+        return (tree[0], _free(tree[1], all_free=True))
+    if tree[0] == "pow":
+        exponent = tree[2] if isinstance(tree[2], float) else release(tree[2])
+        return ("pow", _free(tree[1], all_free=False), exponent)
+    if tree[0] in _POWERS:
+        return (tree[0], _free(tree[1], all_free=False))
+    if tree[0] in ("mul", "div"):
+        return (tree[0], *(_in_product(t) for t in tree[1:]))
+    return (tree[0], *(release(t) for t in tree[1:]))
+
+
+def _in_product(tree: Tree) -> Tree:
+    if isinstance(tree, tuple) and tree[0] in ("add", "sub"):
+        return _free(tree, all_free=False)
+    return release(tree)
+
+
+def _free(tree: Tree, all_free: bool) -> Tree:
+    """Free the addends of a sum: all, or their ratios when the size is free outside."""
+    state = [all_free]
+    return _free_addends(tree, state)
+
+
+def _free_addends(tree: Tree, state: list[bool]) -> Tree:
+    if isinstance(tree, tuple) and tree[0] in ("add", "sub"):
+        left = _free_addends(tree[1], state)
+        return (tree[0], left, _free_addends(tree[2], state))
+    if isinstance(tree, str) and is_integer(tree):
+        return float(tree)
+    if isinstance(tree, float):
+        return tree
+    if isinstance(tree, tuple) and tree[0] == "neg":
+        return ("neg", _free_addends(tree[1], state))
+    inner = release(tree)
+    if not state[0]:
+        state[0] = True
+        return inner
+    number = _leading_number(inner)
+    if number is not None:
+        return number
+    return ("mul", 1.0, inner)
+
+
+def _leading_number(tree: Tree) -> Tree | None:
+    """Turn the number that a product begins with into a constant, if there is one."""
+    if not isinstance(tree, tuple) or tree[0] not in ("mul", "div"):
+        return None
+    for position, part in enumerate(tree[1:], start=1):
+        value = _value(part)
+        if value is not None:
+            return (*tree[:position], value, *tree[position + 1 :])
+    nested = _leading_number(tree[1])
+    return None if nested is None else (tree[0], nested, tree[2])
+
+
+def _value(tree: Tree) -> float | None:
+    if isinstance(tree, float):
+        return tree
+    if isinstance(tree, str) and is_integer(tree):
+        return float(tree)
+    if isinstance(tree, tuple) and len(tree) == 1:
+        return float(OPERATORS[tree[0]].numpy())
+    return None
