@@ -11,8 +11,8 @@ FloatArray = npt.NDArray[np.float64]
 RowArray = npt.NDArray[np.intp]
 
 # Rows that constants are fitted on during the search, and rows that judge the result.
-# A thousand rows settle a handful of constants; the final fit takes all of them.
-_FIT_ROWS, _JUDGE_ROWS = 1_000, 4_000
+# A few hundred settle a handful of constants; the final fit takes all of them.
+_FIT_ROWS, _JUDGE_ROWS = 400, 4_000
 _HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
 _MERGED_UP_TO = 20_000  # rows; sorting more would take longer than it is worth
 
@@ -65,7 +65,7 @@ def choose_rows(n_samples: int, rng: np.random.Generator) -> tuple[RowArray, Row
     Returns
     -------
     fit_rows : ndarray of int
-        Three quarters of the rows, at most 1,000; all of them below 80.
+        Three quarters of the rows, at most 400; all of them below 80.
     judge_rows : ndarray of int
         All rows, at most 4,000.
     """

@@ -166,18 +166,22 @@ class Search:
     ) -> None:
         """Fit a batch, archive what is good, spell the best of it."""
         fresh = [e for e in batch if self._is_new(e, source)]
-        fits = self._fit(fresh)
+        # The baselines are fitted however little time there is.
+        deadline = None if source == _BASELINE else self.deadline
+        fits = self._fit(fresh, deadline)
         for fit in fits:
             if fit is not None and not fit.failed:
                 self._archive(fit.expression.simplify(), fit.loss, source)
         self._spell_best(source)
         progress.update(len(fresh), self.archive, self.settings.selection, self.labels)
 
-    def _fit(self, batch: Sequence[Expression]) -> Iterator[ConstantFit | None]:
+    def _fit(
+        self, batch: Sequence[Expression], deadline: float | None
+    ) -> Iterator[ConstantFit | None]:
         """Fit from drawn starts, or from the values that a formula carries."""
         bare = [e for e in batch if not e.constants]
         drawn = self.fitter.fit_many(
-            bare, n_jobs=self.settings.n_jobs, deadline=self.deadline, scale=True
+            bare, n_jobs=self.settings.n_jobs, deadline=deadline, scale=True
         )
         yield from drawn
         for expression in batch:

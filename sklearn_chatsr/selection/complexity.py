@@ -8,6 +8,8 @@ from sklearn_chatsr.expressions import OPERATORS, Expression, is_integer, is_var
 
 # Telling an operator, a variable, a constant or an integer apart takes two bits.
 _KIND_BITS = 2.0
+# Its sign, and that it stands for a number of the data that happens to be whole.
+_INTEGER_BITS = 3.0
 _DIGIT_BITS = math.log2(10.0)
 
 
@@ -67,7 +69,7 @@ def formula_bits(
         elif is_variable(token):
             bits += variable_bits
         elif is_integer(token):
-            bits += 2.0 * math.log2(abs(int(token)) + 1.0)
+            bits += _INTEGER_BITS + 2.0 * math.log2(abs(int(token)) + 1.0)
     return bits
 
 

@@ -22,9 +22,12 @@ from sklearn_chatsr import ChatSRRegressor
 from .conftest import TINY
 
 
+@pytest.mark.filterwarnings("ignore:X has .* columns, of which the 10")
 @parametrize_with_checks(
     [
-        ChatSRRegressor(proposers=("templates",), max_size=12, random_state=0),
+        ChatSRRegressor(
+            proposers=("templates",), max_size=9, n_starts=2, random_state=0
+        ),
         ChatSRRegressor(
             model=str(TINY),
             proposers=("model",),
