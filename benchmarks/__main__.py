@@ -150,24 +150,30 @@ def _parser() -> argparse.ArgumentParser:
     add("--symbolic-seconds", type=float, default=60.0, help="limit of SymPy")
     add("--jobs", type=int, default=1, help="fits at the same time")
     add("--backend", default="threading", help="of joblib: threading, loky, dask, ray")
-    add("--python", action="append", default=[], metavar="NAME=PATH",
-        help=f"interpreter of a method or pattern; also ${PYTHON_VARIABLE}")  # fmt: skip
+    add(
+        "--python",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"interpreter of a method or pattern; also ${PYTHON_VARIABLE}",
+    )
     add("--retry", action="store_true", help="run failed cells again")
     add("--out", type=Path, required=True, help="file of JSON lines")
 
     command = commands.add_parser("report", help="write tables, plots and a page")
     command.set_defaults(command=_report)
-    command.add_argument("results", nargs="+", type=Path)
-    command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    command.add_argument("--published", action="append", default=[], type=Path,
-                         metavar="CSV", help="a table of SRBench to set beside")  # fmt: skip
-    command.add_argument("--title", default="Benchmark report")
+    add = command.add_argument
+    add("results", nargs="+", type=Path)
+    add("--out", type=Path, required=True, metavar="FOLDER")
+    add("--published", action="append", default=[], type=Path, metavar="CSV")
+    add("--title", default="Benchmark report")
 
     command = commands.add_parser("compare", help="paired differences with intervals")
     command.set_defaults(command=_compare)
-    command.add_argument("results", nargs="+", type=Path)
-    command.add_argument("--reference", default="ours")
-    command.add_argument("--against", help="methods; all others by default")
+    add = command.add_argument
+    add("results", nargs="+", type=Path)
+    add("--reference", default="ours")
+    add("--against", help="methods; all others by default")
 
     commands.add_parser("list", help="what there is").set_defaults(command=_list)
     return parser

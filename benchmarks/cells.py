@@ -97,9 +97,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     rows = {"X_train": trial.X_train, "y_train": trial.y_train, "X_test": trial.X_test}
     if trial.X_unseen is not None:
         rows["X_unseen"] = trial.X_unseen
-    answer, predictions = execute(
-        cell.entry, cell.python, cell.limits, cell.seed, rows
-    )
+    answer, predictions = execute(cell.entry, cell.python, cell.limits, cell.seed, rows)
     record |= {
         "status": answer["status"],
         "error": answer.get("error"),
@@ -132,9 +130,7 @@ def _score(
     text = answer["formula"]
     expression = None if text is None else read_formula(text, ())
     if expression is not None and "test" in predictions:
-        found["formula_agrees"] = _agrees(
-            expression, trial.X_test, predictions["test"]
-        )
+        found["formula_agrees"] = _agrees(expression, trial.X_test, predictions["test"])
     for part, X in (
         ("train", trial.X_train),
         ("test", trial.X_test),

@@ -157,10 +157,9 @@ def run_operon(
             code = subprocess.run(command, capture_output=True).returncode
             if code == 3:
                 return None
-            if code != 0 and len(answer.read_text().splitlines()) <= done:
-                with answer.open("a") as file:
-                    file.write(json.dumps({"fvu": None, "seconds": 0.0}) + "\n")
-            elif code != 0:
+            if (
+                code != 0 and len(answer.read_text().splitlines()) <= done
+            ) or code != 0:
                 with answer.open("a") as file:
                     file.write(json.dumps({"fvu": None, "seconds": 0.0}) + "\n")
         rows = [json.loads(line) for line in answer.read_text().splitlines()]

@@ -236,4 +236,3 @@ def _describe(code: int, output: str) -> str:
             name = f"signal {-code}"
         return f"ended by {name}. {output}".strip()
     return f"ended with code {code} and no answer. {output}".strip()
-

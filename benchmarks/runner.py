@@ -208,9 +208,7 @@ def _check_same(plan: Plan, path: Path, previous: list[dict[str, Any]]) -> None:
             )
 
 
-def _present(
-    plan: Plan, path: Path, previous: list[dict[str, Any]]
-) -> list[Entry]:
+def _present(plan: Plan, path: Path, previous: list[dict[str, Any]]) -> list[Entry]:
     """Probe the methods, write down which run and which do not, and why."""
     known = {(r["algorithm"], r["status"]) for r in previous if r["record"] == "method"}
     append(path, _run_record(plan))
