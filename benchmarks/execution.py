@@ -5,6 +5,7 @@ A method that crashes, hangs or eats memory ends its own process and nothing els
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -191,10 +192,8 @@ def _phase(folder: Path) -> str:
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
     """Kill the worker and whatever it started in its session."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
 
 

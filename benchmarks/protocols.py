@@ -10,7 +10,6 @@ regression benchmark. GECCO, 2025.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,8 +127,10 @@ PROTOCOLS = {
         ),
         Protocol(
             "gp-suites",
-            ("nguyen", "keijzer", "korns", "koza", "livermore", "jin", "neat")
-            + ("r-rationals", "constant", "vladislavleva", "pagie"),
+            (
+                *("nguyen", "keijzer", "korns", "koza", "livermore", "jin", "neat"),
+                *("r-rationals", "constant", "vladislavleva", "pagie"),
+            ),
             SRBENCH_SEEDS[:10],
             published_rows=True,
             seconds=60.0,
@@ -229,13 +230,13 @@ def prepare(
 
 def _all_rows(
     problem: Problem, protocol: Protocol
-) -> tuple[Array, Array, Sequence[str], str]:
+) -> tuple[Array, Array, tuple[str, ...], str]:
     if problem.path is not None:
         X, y, names = read_rows(Path(problem.path))
         if problem.variables:  # the formula's order of columns, whatever the file's
             X = X[:, [names.index(name) for name in problem.variables]]
             names = problem.variables
-        return X, y, names, "file"
+        return X, y, tuple(names), "file"
     if problem.system is not None:
         return *problem.trajectories(), problem.variables, "integrated"
     n = problem.rows if protocol.rows is None else protocol.rows

@@ -156,7 +156,7 @@ def _conditions(results: Sequence[str | Path], frame: pd.DataFrame) -> str:
         limits = run["limits"]
         lines = [
             f"- profile `{run['profile']}`: {run['note']}",
-            f"- {limits['seconds']:g} s and {limits['threads']} thread(s) for each fit; "
+            f"- {limits['seconds']:g} s and {limits['threads']} thread(s) for a fit; "
             f"killed {limits['grace']:g} s later or at {limits['memory'] / 1e9:g} GB",
             f"- seeds {', '.join(map(str, run['seeds']))}; noise levels "
             f"{', '.join(f'{level:g}' for level in run['noise_levels'])}",

@@ -100,8 +100,12 @@ def assess(
         ``sympy_exception``, and ``symbolic_solution``, ``true_size``, ``simplicity``.
         What the limit cut off is missing, and ``symbolic_solution`` is then False.
     """
-    question = {"formula": formula, "truth": truth, "names": list(names)}
-    question["r2_test"] = r2_test
+    question = {
+        "formula": formula,
+        "truth": truth,
+        "names": list(names),
+        "r2_test": r2_test,
+    }
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.symbolic"],

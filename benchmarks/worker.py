@@ -76,7 +76,7 @@ def fitted(job: dict[str, Any], folder: Path) -> dict[str, Any]:
                 found = method.predict(rows[f"X_{part}"])
                 if found is not None:
                     predictions[part] = np.asarray(found, dtype=np.float64).ravel()
-    np.savez(folder / "predictions.npz", **predictions)
+    np.savez(folder / "predictions.npz", **predictions)  # type: ignore[arg-type]
     return {
         "status": "ok",
         "formula": method.formula(),

@@ -65,7 +65,7 @@ class Eggp(Method):
         self.chosen = good.loc[good["size"].astype(float).idxmin()]
 
     def predict(self, X: Array) -> None:
-        """Leave it to the formula: the package predicts with another one of the front."""
+        """Leave it to the formula: the package predicts with another model."""
 
     def formula(self) -> str:
         """Write the chosen expression with its constants."""

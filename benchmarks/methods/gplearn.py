@@ -8,15 +8,19 @@ from typing import Any
 from gplearn.genetic import SymbolicRegressor
 
 from benchmarks.methods.method import Array, Method
-from benchmarks.notation import from_zero, rename, rewrite_calls
 
-# Its logarithm, root, quotient and inverse are protected. The quotients' guard (one when
+# Its logarithm and root are protected. So are its quotients, but their guard (one when
 # the divisor is below 0.001) has no formula and is left out, as SRBench does.
-_CALLS = {
+_PATTERNS = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "div": "({0} / {1})",
     "log": "log(abs({0}))",
     "sqrt": "sqrt(abs({0}))",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
 }
-_FUNCTIONS = ("add", "sub", "mul", "div", "log", "sqrt", "sin", "cos")
 
 
 class GPLearn(Method):
@@ -30,7 +34,7 @@ class GPLearn(Method):
         seed: int,
         threads: int,
         population_size: int = 1000,
-        function_set: tuple[str, ...] = _FUNCTIONS,
+        function_set: tuple[str, ...] = tuple(_PATTERNS),
         parsimony_coefficient: float = 0.001,
     ) -> None:
         super().__init__(seconds, seed, threads)
@@ -55,12 +59,11 @@ class GPLearn(Method):
     def fit(self, X: Array, y: Array) -> None:
         """Breed one more generation until the next one would be too late."""
         start = time.monotonic()
-        self.n_features = X.shape[1]
-        self.generations = longest = 0.0
+        self.generations, longest = 0, 0.0
         while True:
             before = time.monotonic()
             self.generations += 1
-            self.estimator.set_params(generations=int(self.generations))
+            self.estimator.set_params(generations=self.generations)
             self.estimator.fit(X, y)
             longest = max(longest, time.monotonic() - before)
             if time.monotonic() - start + longest > self.seconds:
@@ -71,10 +74,21 @@ class GPLearn(Method):
         return self.estimator.predict(X)
 
     def formula(self) -> str:
-        """Write the best program of the last generation."""
-        text = rewrite_calls(str(self.estimator._program), _CALLS)
-        return rename(text, from_zero("X", self.n_features))
+        """Write the best program of the last generation.
+
+        Its own text rounds constants to three decimals; the program holds them whole.
+        """
+        stack: list[str] = []
+        for node in reversed(self.estimator._program.program):
+            if isinstance(node, int):
+                stack.append(f"x{node + 1}")
+            elif isinstance(node, float):
+                stack.append(f"({float(node)!r})")
+            else:
+                arguments = [stack.pop() for _ in range(node.arity)]
+                stack.append(_PATTERNS[node.name].format(*arguments))
+        return stack[0]
 
     def evaluations(self) -> int:
         """Count the programs of all generations."""
-        return int(self.generations) * self._settings["population_size"]
+        return self.generations * self._settings["population_size"]

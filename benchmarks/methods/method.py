@@ -48,7 +48,7 @@ class Method(ABC):
         """Predict rows; None leaves it to the formula."""
 
     def formula(self) -> str | None:
-        """Write the model in infix over ``x1``, ``x2``, ..., the columns by position."""
+        """Write the model in infix; ``x1``, ``x2``, ... are the columns."""
         return None
 
     def size(self) -> int | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# The largest crossed grid of the suites has 361,201 rows; a share of them tests as well.
+# The largest crossed grid of the suites has 361,201 rows; a share tests as well.
 _MOST_ROWS = 20_000
 
 
