@@ -19,12 +19,12 @@ from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.fitting import warm_up
-from sklearn_chatsr.proposers import Proposer, TemplateProposer
+from sklearn_chatsr.proposers import BasisProposer, Proposer, TemplateProposer
 from sklearn_chatsr.selection import Candidate, Selection
 
 # Columns that a search looks at; the language model knows as many variables.
 MAX_VARIABLES = 10
-_PROPOSERS = ("templates", "model")
+_PROPOSERS = ("templates", "basis", "model")
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -32,7 +32,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
 
     A Set Transformer reads the points, a causal language model writes candidate
     formulas, their constants are fitted, and the shortest description of the data is
-    kept. Simple templates compete with the model, so that every fit gives a formula.
+    kept. Searches that need no network compete with the model: simple templates, and
+    combinations of small closed-form terms. Every fit gives a formula.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ``"default"`` for the checkpoint that ships with the package, or a folder that
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
-    proposers : tuple of {"templates", "model"}, default=("templates", "model")
+    proposers : tuple of {"templates", "basis", "model"}, default=all of these
         Where formulas come from, asked in this order. Without ``"model"`` no network
         is loaded.
     n_candidates : int, default=256
@@ -234,6 +235,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         for name in self.proposers:
             if name == "templates":
                 yield TemplateProposer()
+            elif name == "basis":
+                yield BasisProposer()
             else:
                 # Only here does torch load.
                 from sklearn_chatsr.proposers.model import ModelProposer

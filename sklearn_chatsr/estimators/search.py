@@ -132,7 +132,7 @@ class Search:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if np.ptp(self.y) > 0:
                     for index, proposer in enumerate(proposers):
-                        if self._is_over():
+                        if self._is_over() or self._is_plainly_found():
                             break
                         self._ask(proposer, index, progress)
             except KeyboardInterrupt:
