@@ -10,6 +10,8 @@ from sklearn_chatsr.expressions import OPERATORS, Expression, is_integer, is_var
 _KIND_BITS = 2.0
 # Its sign, and that it stands for a number of the data that happens to be whole.
 _INTEGER_BITS = 3.0
+# Likewise of a decimal number, which says more than a whole one.
+_DECIMAL_BITS = 5.0
 _DIGIT_BITS = math.log2(10.0)
 
 
@@ -78,4 +80,4 @@ def _decimal_bits(value: float) -> float:
     digits = repr(abs(value)).partition("e")[0].replace(".", "").strip("0")
     exponent = math.floor(math.log10(abs(value))) if value else 0
     places = math.log2(abs(exponent) + 1.0)
-    return 1.0 + _DIGIT_BITS * len(digits) + 2.0 * places
+    return _DECIMAL_BITS + _DIGIT_BITS * len(digits) + 2.0 * places
