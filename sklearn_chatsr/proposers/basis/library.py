@@ -33,8 +33,8 @@ Curve = tuple[Callable[[Array], Array], Callable[[Tree], Tree], float]
 class Caps:
     """How many terms of each kind are made."""
 
-    monomials: int = 2400
-    sums: int = 400
+    monomials: int = 5000
+    sums: int = 250
     arguments: int = 700
     curves: int = 4000
     products: int = 4000
@@ -59,14 +59,14 @@ _CURVES: tuple[Curve, ...] = (
     (lambda a: np.exp(-a), lambda t: ("exp", ("neg", t)), 0.7),
     (np.log, _named("log"), 0.9),
     (np.tanh, _named("tanh"), 1.1),
-    (lambda a: np.sin(a) ** 2, _of_square("sin"), 1.3),
-    (lambda a: np.cos(a) ** 2, _of_square("cos"), 1.3),
-    (np.arcsin, _named("asin"), 1.8),
-    (np.arctan, _named("atan"), 1.8),
-    (np.cosh, _named("cosh"), 1.8),
-    (np.sinh, _named("sinh"), 1.8),
-    (np.tan, _named("tan"), 1.8),
-    (np.arccos, _named("acos"), 2.0),
+    (lambda a: np.sin(a) ** 2, _of_square("sin"), 1.6),
+    (lambda a: np.cos(a) ** 2, _of_square("cos"), 1.6),
+    (np.arcsin, _named("asin"), 2.6),
+    (np.arctan, _named("atan"), 2.6),
+    (np.cosh, _named("cosh"), 2.6),
+    (np.sinh, _named("sinh"), 2.6),
+    (np.tan, _named("tan"), 2.6),
+    (np.arccos, _named("acos"), 2.8),
 )
 # What occurs as a factor: curves, and curves beside a one.
 _FACTOR_CURVES: tuple[Curve, ...] = (
@@ -94,13 +94,13 @@ _PLAIN: tuple[tuple[float, Callable[[Tree], Tree], float], ...] = (
     (1.0, lambda t: t, 0.0),
     (2.0, lambda t: ("mul", "2", t), 0.8),
     (0.5, lambda t: ("div", t, "2"), 0.8),
-    (2 * np.pi, lambda t: ("mul", ("mul", "2", "pi"), t), 1.4),
-    (np.pi, lambda t: ("mul", "pi", t), 1.4),
-    (0.5 / np.pi, lambda t: ("div", t, ("mul", "2", "pi")), 1.4),
-    (4.0, lambda t: ("mul", "4", t), 1.8),
+    (2 * np.pi, lambda t: ("mul", ("mul", "2", "pi"), t), 1.2),
+    (np.pi, lambda t: ("mul", "pi", t), 1.2),
+    (0.5 / np.pi, lambda t: ("div", t, ("mul", "2", "pi")), 1.2),
+    (4.0, lambda t: ("mul", "4", t), 1.6),
 )
 _RELATIVE = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
-_POOL = 8  # times as many terms are screened as are kept
+_POOL = 12  # times as many terms are screened as are kept
 _SMALLEST, _LARGEST = 0.02, 60.0  # root mean square of an ordinary argument
 
 
@@ -143,12 +143,11 @@ def build_library(
     """
     powers, exponents = monomials(columns, caps.monomials)
     sums = _sums(powers, caps.sums)
-    arguments = Terms.join(
-        [powers.simplest(caps.arguments), sums, _times_column(columns, sums)]
-    ).usable()
+    sides = Terms.join([sums, _times_column(columns, sums)]).usable()
+    arguments = Terms.join([powers.simplest(caps.arguments), sides])
     curves = _curves(arguments, _CURVES, caps.curves, for_sums)
-    ratios = _powers_of(sums, 600)
-    few, plain = powers.simplest(400), curves.simplest(1200)
+    ratios = _powers_of(sides, 1500)
+    few, plain = powers.simplest(1200), curves.simplest(1200)
     multiplied = [
         _products(few, plain, caps.products, for_sums),
         _products(few, ratios, caps.ratios, for_sums),
@@ -156,12 +155,12 @@ def build_library(
     ]
     if len(columns) <= 3:
         multiplied.append(_products(plain, plain, caps.ratios, for_sums, True))
-    addends = Terms.join([powers, curves, ratios, *multiplied]).usable()
+    addends = Terms.join([powers, sums, curves, ratios, *multiplied]).usable()
     factors = Terms.join(
         [
             _one_and(powers, caps.factors),
             _curves(arguments, _FACTOR_CURVES, caps.curves, for_products, True),
-            _one_and(multiplied[0].simplest(500), 1000),
+            _one_beside(multiplied[0], 1000, for_products),
             _triples(powers, exponents, 600),
         ]
     ).usable()
@@ -214,7 +213,7 @@ def _triples(powers: Terms, exponents: Sequence[Exponents], most: int) -> Terms:
 
 def _times_column(columns: Columns, sums: Terms) -> Terms:
     """Multiply and divide sums by one column, for arguments of curves."""
-    few = sums.simplest(24)
+    few = sums.simplest(40)
     parts = []
     for j, leaf in enumerate(columns.leaves):
         x = columns.values[j]
@@ -244,7 +243,6 @@ def _curves(
     ]
     inner = np.array([[w[0] for w in row] for row in wraps])
     dear = np.array([[w[2] for w in row] for row in wraps])
-    dear = dear * (0.5 + 0.3 * arguments.order[:, None])
     dear += arguments.order[:, None]
     total = dear[:, :, None] + np.array([c[2] for c in curves])
     plan = np.argsort(total, axis=None, kind="stable")[: _POOL * most]
@@ -344,6 +342,22 @@ def _one_and(terms: Terms, most: int) -> Terms:
         parts.append(Terms(1 - factor * few.values, minus, order))
         parts.append(Terms(1 + factor * few.values, plus, order))
     return Terms.join(parts).simplest(most)
+
+
+def _one_beside(terms: Terms, most: int, screen: Screen) -> Terms:
+    """One plus and minus a term, where that explains a product."""
+    signs = np.tile([-1.0, 1.0], len(terms))
+    which = np.repeat(np.argsort(terms.order, kind="stable"), 2)
+
+    def evaluate(part: slice | Index, n_rows: int) -> Array:
+        return 1.0 + signs[part, None] * terms.values[which[part], :n_rows]
+
+    chosen = screen.choose(evaluate, len(which), most, logarithmic=True)
+    trees: list[Tree] = [
+        ("add" if signs[i] > 0 else "sub", "1", terms.trees[which[i]]) for i in chosen
+    ]
+    values = evaluate(chosen, terms.values.shape[1])
+    return Terms(values, trees, terms.order[which[chosen]] + 0.3)
 
 
 def _scaled_tree(factor: float, tree: Tree) -> Tree:

@@ -144,10 +144,11 @@ def _search(
         return
     products: list[tuple[Formulation, Hit]] = []
     if np.all(task.y != 0):
-        products = list(_products(task, library, out_of_time))
-        yield _written(task, products)
-        if out_of_time():
-            return
+        for found in _products(task, library, out_of_time):
+            products += found
+            yield _written(task, found)
+            if out_of_time():
+                return
     pairs = _pairs(sums, prepared, out_of_time)
     yield _written(task, [(sums[t], hit) for t, _, hits in pairs for hit in hits])
     if out_of_time():
@@ -200,23 +201,25 @@ def _singles(
 
 def _products(
     task: _Task, library: Library, out_of_time: Callable[[], bool]
-) -> Iterator[tuple[Formulation, Hit]]:
+) -> Iterator[list[tuple[Formulation, Hit]]]:
+    """Yield products of powers with one, two, and more other factors."""
     exponents = library.addends
     formulation = Product(task.y, task.columns, library.factors, exponents, task.n_fit)
     prepared = formulation.candidates(_MOST_TERMS)
     target, share = prepared.residual(formulation.target[: task.n_fit])
-    alone = formulation.fit(np.empty((1, 0), np.intp))
-    yield from ((formulation, hit) for hit in alone)
+    hits = formulation.fit(np.empty((1, 0), np.intp))
     if share < 1e-10:
+        yield [(formulation, hit) for hit in hits]
         return
-    single = np.argsort(-np.abs(prepared.rows @ target), kind="stable")[:80]
-    hits = formulation.fit(prepared.index[single][:, None])
+    single = np.argsort(-np.abs(prepared.rows @ target), kind="stable")[:200]
+    hits += formulation.fit(prepared.index[single][:, None])
+    yield [(formulation, hit) for hit in hits]
     [(pairs, _)] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
-    hits += formulation.fit(prepared.index[pairs])
-    if min((h.fvu for h in hits), default=9.9) > _EXACT:
-        for sets in pursue(prepared, target, pairs, 100, 3, out_of_time):
-            hits += formulation.fit(prepared.index[sets])
-    yield from ((formulation, hit) for hit in hits)
+    hits = formulation.fit(prepared.index[pairs])
+    yield [(formulation, hit) for hit in hits]
+    for sets in pursue(prepared, target, pairs, 100, 3, out_of_time):
+        hits = formulation.fit(prepared.index[sets])
+        yield [(formulation, hit) for hit in hits]
 
 
 def _pairs(

@@ -150,6 +150,11 @@ def _times(trees: Sequence[Tree]) -> Tree:
 def pairs_by_order(first: Array, second: Array, most: int) -> tuple[Array, Array]:
     """Give the indices of the ``most`` pairs with the smallest sum of orders."""
     total = np.add.outer(first, second).ravel()
-    chosen = np.argsort(total, kind="stable")[:most]
+    if most < len(total):
+        limit = np.partition(total, most)[most]
+        within = np.flatnonzero(total <= limit)
+    else:
+        within = np.arange(len(total))
+    chosen = within[np.argsort(total[within], kind="stable")[:most]]
     i, j = np.divmod(chosen, len(second))
     return i, j
