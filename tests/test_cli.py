@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_chatsr.cli import main
+
+
+@pytest.fixture
+def frame():
+    X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    return pd.DataFrame(
+        {"mass": X[:, 0], "r (m)": X[:, 1], "F": X[:, 0] / X[:, 1] ** 2}
+    )
+
+
+def write(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, sep="," if path.suffix == ".csv" else "\t", index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.parquet"])
+def test_fit_prints_the_formula_of_a_file(frame, tmp_path, capsys, name):
+    path = write(frame, tmp_path / name)
+
+    status = main(["fit", path, "--target", "F", "--quiet"])
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "F = mass/`r (m)`^2" in out
+    assert "R2 train 1.000000, R2 test 1.000000" in out
+
+
+def test_fit_writes_the_result_as_json(frame, tmp_path):
+    path, result = write(frame, tmp_path / "data.csv"), tmp_path / "result.json"
+
+    main(["fit", path, "--target", "F", "--quiet", "--json", str(result)])
+
+    read = json.loads(result.read_text())
+    assert read["formula"] == "mass/`r (m)`^2"
+    assert read["prefix"] == ["div", "x1", "sq", "x2"]
+    assert read["r2"]["test"] == pytest.approx(1.0)
+    assert [row["complexity"] for row in read["pareto_front"]][-1] == 4
+    assert "def formula(mass, x2)" in read["python"]
+
+
+def test_features_and_weights_can_be_chosen(frame, tmp_path, capsys):
+    frame["F"] = 2 * frame["mass"]
+    frame["w"] = 1.0
+    frame["name"] = "text"
+    path = write(frame, tmp_path / "data.csv")
+
+    options = ["--features", "mass", "--weight", "w", "--test-size", "0", "--quiet"]
+    status = main(["fit", path, "--target", "F", *options])
+
+    assert status == 0
+    assert "F = 2*mass" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("data.csv", ["--target", "G"], "No column 'G'. Columns: mass, r (m), F."),
+        ("data.csv", ["--target", "F", "--features", "a"], "No column 'a'"),
+        ("data.csv", ["--target", "F", "--test-size", "2"], "must be in [0, 1)"),
+        ("data.csv", ["--target", "F", "--max-size", "0"], "'max_size' parameter"),
+        ("data.csv", ["--target", "F", "--selection", "best"], "'selection' parameter"),
+        ("data.json", ["--target", "F"], "Cannot tell the format of 'data.json'"),
+        ("none.csv", ["--target", "F"], "No file"),
+        ("text.csv", ["--target", "F"], "Columns that are not numbers: name"),
+        ("gaps.csv", ["--target", "F"], "1 of 60 rows have empty cells"),
+    ],
+)
+def test_unusable_input_ends_with_its_reason(
+    frame, tmp_path, capsys, name, options, message
+):
+    write(frame, tmp_path / "data.csv")
+    (tmp_path / "data.json").write_text("{}")
+    write(frame.assign(name="text"), tmp_path / "text.csv")
+    gaps = frame.copy()
+    gaps.loc[3, "mass"] = np.nan
+    write(gaps, tmp_path / "gaps.csv")
+
+    status = main(["fit", str(tmp_path / name), *options, "--quiet"])
+
+    assert status == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_chatsr.cli", "fit", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "--target" in done.stdout
