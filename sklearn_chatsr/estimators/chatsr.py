@@ -94,7 +94,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         Whether Ctrl-C ended the search.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, when all are strings.
 
     References

@@ -26,6 +26,7 @@ from sklearn_chatsr.selection import (
 logger = logging.getLogger(__name__)
 
 _FINAL_ROWS = 100_000
+_QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
 _FINALISTS = 24
 # A formula this short that is exact to the last digit is the law: stop at once.
@@ -257,9 +258,10 @@ class Search:
         limit = self.started + self.settings.max_time
         for candidate in sorted(finalists.values(), key=lambda c: c.bits):
             expression = candidate.expression
-            if len(final) and time.monotonic() > limit:
+            late = time.monotonic() > limit
+            if late and len(final) and len(self.y) > _QUICKLY_JUDGED:
                 break
-            if expression.n_constants:
+            if expression.n_constants and not late:
                 fit = fitter.fit(expression, start=expression.constants)
                 expression = expression if fit.failed else fit.expression
             loss = self._loss(expression, everywhere)
