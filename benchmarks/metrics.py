@@ -100,10 +100,16 @@ def bootstrap_interval(
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
         return math.nan, math.nan, math.nan
-    function = {"mean": np.mean, "median": np.median}[statistic]
     rng = np.random.default_rng(seed)
     drawn = data[rng.integers(0, data.size, (n_resamples, data.size))]
-    resampled = function(drawn, axis=1)
+    resampled = _statistic(drawn, statistic)
     tail = 50 * (1 - level)
     low, high = np.percentile(resampled, [tail, 100 - tail])
-    return float(function(data)), float(low), float(high)
+    value = _statistic(data[None, :], statistic)[0]
+    return float(value), float(low), float(high)
+
+
+def _statistic(rows: Array, name: str) -> Array:
+    if name not in ("mean", "median"):
+        raise ValueError(f"`statistic` == {name!r}, must be 'mean' or 'median'.")
+    return np.mean(rows, axis=1) if name == "mean" else np.median(rows, axis=1)

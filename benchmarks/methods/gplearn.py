@@ -38,7 +38,7 @@ class GPLearn(Method):
         parsimony_coefficient: float = 0.001,
     ) -> None:
         super().__init__(seconds, seed, threads)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "population_size": population_size,
             "function_set": tuple(function_set),
             "parsimony_coefficient": parsimony_coefficient,

@@ -68,7 +68,8 @@ def read_folder(path: str | Path, group: str | None = None) -> list[Problem]:
     ----------
     path : str or Path
         Holds ``name.tsv.gz``, ``name.tsv`` or ``name.csv`` files, or
-        ``name/name.tsv.gz`` as PMLB does. The target is the column ``target`` or ``label``, else the last.
+        ``name/name.tsv.gz`` as PMLB does. The target is the column ``target`` or
+        ``label``, else the last.
     group : str, optional
         Name of the suite; the folder's name by default.
 

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import fcntl
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.protocols import PROTOCOLS
+from benchmarks.results import load_results, read_records
+from benchmarks.runner import Plan, run
+
+# What a clock or a scheduler decides.
+VARYING = {"time_time", "process_time", "peak_memory"}
+
+
+@pytest.fixture
+def marks(tmp_path):
+    """A file that gets a line for each fit."""
+    return tmp_path / "marks"
+
+
+@pytest.fixture
+def plan(line, plane, method, limits, marks):
+    return Plan(
+        protocol=PROTOCOLS["quick"],
+        problems=[line, plane],
+        entries=[
+            method("Silent", marks=str(marks)),
+            method("Leaving"),
+            method("Absent"),
+        ],
+        limits=limits,
+        seeds=(860,),
+        noise_levels=(0.0,),
+    )
+
+
+def cells(path):
+    found = [r for r in read_records(path) if r["record"] == "cell"]
+    bare = [{k: v for k, v in r.items() if k not in VARYING} for r in found]
+    return sorted(bare, key=lambda r: (r["dataset"], r["algorithm"]))
+
+
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(plan, tmp_path, marks):
+    whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
+    run(plan, whole)
+    n_fits = len(marks.read_text().splitlines())
+
+    # Killed after two cells, in the middle of writing the third.
+    lines = whole.read_text().splitlines(keepends=True)
+    at = [i for i, line in enumerate(lines) if '"record": "cell"' in line][2]
+    parts.write_text("".join(lines[:at]) + lines[at][:40])
+    marks.unlink()
+    counts = run(plan, parts)
+
+    assert n_fits == 2
+    assert sum(counts.values()) == 2  # of four: nothing is done twice
+    assert len(marks.read_text().splitlines()) == 1
+    assert cells(parts) == cells(whole)
+    assert all(json.loads(line) for line in parts.read_text().splitlines())
+    assert run(plan, parts) == {}
+
+
+def test_a_crashing_method_costs_its_own_cells_only(plan, tmp_path):
+    counts = run(plan, tmp_path / "out.jsonl")
+
+    assert counts == {"ok": 2, "crashed": 2}
+    assert {c["algorithm"] for c in cells(tmp_path / "out.jsonl")} == {
+        "silent",
+        "leaving",
+    }
+
+
+def test_an_absent_method_is_written_down_with_its_reason(plan, tmp_path):
+    run(plan, tmp_path / "out.jsonl")
+
+    (record,) = [
+        r
+        for r in read_records(tmp_path / "out.jsonl")
+        if r["record"] == "method" and r["algorithm"] == "absent"
+    ]
+    assert record["status"] == "absent"
+    assert "a compiler of 1957" in record["error"]
+
+
+def test_failed_cells_are_run_again_only_when_asked(plan, tmp_path):
+    path = tmp_path / "out.jsonl"
+    run(plan, path)
+
+    assert run(plan, path) == {}
+    assert run(plan, path, retry=True) == {"crashed": 2}
+    assert len(load_results([path])) == 4
+
+
+def test_jobs_at_the_same_time_write_whole_lines(plan, tmp_path):
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    run(plan, one)
+    run(plan, two, n_jobs=2)
+
+    assert cells(one) == cells(two)
+
+
+def test_two_runs_do_not_write_to_one_file(plan, tmp_path):
+    with (tmp_path / "out.jsonl.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+        with pytest.raises(RuntimeError, match="Another run writes"):
+            run(plan, tmp_path / "out.jsonl")
+
+
+def test_a_file_does_not_mix_budgets(plan, limits, tmp_path):
+    path = tmp_path / "out.jsonl"
+    run(replace(plan, entries=[]), path)
+
+    with pytest.raises(RuntimeError, match="seconds = 1"):
+        run(replace(plan, limits=replace(limits, seconds=9.0)), path)
+
+
+def test_the_command_line_runs_reports_and_compares(tmp_path, capsys):
+    table = tmp_path / "mine.yaml"
+    table.write_text(
+        "problems:\n- {name: line, formula: 2*x + 1, variables: {x: [0, 1]}}\n"
+        "- {name: curve, formula: x**2, variables: {x: [0, 1]}}\n"
+    )
+    out = tmp_path / "run.jsonl"
+    methods = (
+        "right=tests.benchmarks.misbehaving:ByFormula,"
+        "mean=tests.benchmarks.misbehaving:Silent,gone=nowhere:Class"
+    )
+
+    code = main(
+        [
+            *("run", "--problems", str(table), "--methods", methods),
+            *("--seconds", "5", "--out", str(out)),
+        ]
+    )
+    assert code == 0
+    assert main(["report", str(out), "--out", str(tmp_path / "report")]) == 0
+    assert main(["compare", str(out), "--reference", "right"]) == 0
+
+    printed = capsys.readouterr().out
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "4 ok" in printed
+    assert "| mine | mean | exact (FVU and size) | 2 | 0.5 |" in printed
+    assert "| right | 2 | 2 | 0 | 0.50" in report
+    assert "absent: ModuleNotFoundError: No module named 'nowhere'" in report
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "<script" not in page
+    assert (tmp_path / "report" / "ranks.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "alchemy"], "Unknown method 'alchemy'"),
+        (["--problems", "atlantis"], "Unknown problem 'atlantis'"),
+        (["--python", "operon"], "write NAME=PATH"),
+        (["--profile", "srbench-2025"], "--data-dir"),
+    ],
+)
+def test_a_wrong_command_says_what_is_wrong(arguments, message, tmp_path, capsys):
+    code = main(["run", "--out", str(tmp_path / "x.jsonl"), *arguments])
+
+    assert code == 2
+    assert message in capsys.readouterr().err
