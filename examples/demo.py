@@ -16,7 +16,7 @@ from sklearn.metrics import PredictionErrorDisplay
 from sklearn.model_selection import train_test_split
 
 from sklearn_chatsr import ChatSRRegressor
-from sklearn_chatsr.datasets import load_cepheids, load_planets
+from sklearn_chatsr.datasets import load_nebulae, load_planets
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.inspection import ParetoFrontDisplay
 
@@ -31,7 +31,7 @@ def main() -> None:
     OUTPUT.mkdir(exist_ok=True)
     for name, title, data in (
         ("planets", "Period of a planet [days]", load_planets()),
-        ("cepheids", "Magnitude of a Cepheid [mag]", load_cepheids()),
+        ("nebulae", "Velocity of a nebula [km/s]", load_nebulae()),
     ):
         headline = f"{title}, from {' and '.join(data.feature_names)}"
         print(f"\n{headline}\n{'=' * len(headline)}")

@@ -75,6 +75,27 @@ References
 """
 
 
+_NEBULAE = """\
+Velocities of nebulae
+---------------------
+
+:Number of rows: 24
+:Target: velocity, away from us where positive [km/s]
+:Features:
+    - distance: distance of the nebula [million parsecs]
+
+The galaxies, then called nebulae, from which Hubble concluded that velocity grows with
+distance. The distances were estimated from stars in them and are too small by a factor
+of about seven, so the slope is some 420 (km/s)/Mpc where 70 is known today; the law
+stood. The scatter is real: galaxies also move on their own, some of them towards us.
+
+References
+----------
+.. [1] E. Hubble, "A relation between distance and radial velocity among extra-galactic
+   nebulae", Proceedings of the National Academy of Sciences 15, 1929, table 1.
+"""
+
+
 def load_planets(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
     """Load the orbits of planets: period from semi-major axis and mass of the star.
 
@@ -170,6 +191,55 @@ def load_cepheids(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
     ((26, 1), 'magnitude')
     """
     return _load("cepheids.csv", "magnitude", _CEPHEIDS, None, return_X_y, as_frame)
+
+
+def load_nebulae(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
+    """Load Hubble's nebulae of 1929: velocity from distance.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=True
+        Give pandas objects, indexed by the nebula's name; NumPy arrays otherwise.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        With these attributes:
+
+        data : DataFrame or ndarray of shape (24, 1)
+            ``distance`` [million parsecs].
+        target : Series or ndarray of shape (24,)
+            ``velocity`` [km/s].
+        frame : DataFrame of shape (24, 2) or None
+            Both, when ``as_frame=True``.
+        feature_names : list of str
+            Names of the columns of ``data``.
+        target_name : str
+            Name of the target.
+        DESCR : str
+            Origin and quality of the rows.
+        filename : str
+            Path of the CSV file.
+
+    (data, target) : tuple if ``return_X_y=True``
+
+    References
+    ----------
+    .. [1] E. Hubble, "A relation between distance and radial velocity among
+       extra-galactic nebulae", Proceedings of the National Academy of Sciences 15,
+       1929.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.datasets import load_nebulae
+    >>> load_nebulae().frame.loc["NGC 224"]
+    distance      0.275
+    velocity   -220.000
+    Name: NGC 224, dtype: float64
+    """
+    return _load("nebulae.csv", "velocity", _NEBULAE, "nebula", return_X_y, as_frame)
 
 
 def _load(

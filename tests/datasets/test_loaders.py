@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_chatsr.datasets import load_cepheids, load_planets
+from sklearn_chatsr.datasets import load_cepheids, load_nebulae, load_planets
 
 SOLAR_SYSTEM = ["Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus"]
 
 
 @pytest.mark.parametrize(
-    ("load", "shape"), [(load_planets, (167, 2)), (load_cepheids, (26, 1))]
+    ("load", "shape"),
+    [(load_planets, (167, 2)), (load_cepheids, (26, 1)), (load_nebulae, (24, 1))],
 )
 def test_bunch_has_what_scikit_learn_loaders_give(load, shape):
     bunch = load()
@@ -38,7 +39,7 @@ def test_rows_are_finite_positive_and_distinct(load):
     assert not frame.index.duplicated().any()
 
 
-@pytest.mark.parametrize("load", [load_planets, load_cepheids])
+@pytest.mark.parametrize("load", [load_planets, load_cepheids, load_nebulae])
 def test_return_x_y_gives_the_same_rows_as_frames_and_as_arrays(load):
     X, y = load(return_X_y=True)
     X_array, y_array = load(return_X_y=True, as_frame=False)
@@ -51,7 +52,7 @@ def test_return_x_y_gives_the_same_rows_as_frames_and_as_arrays(load):
     assert load(as_frame=False).frame is None
 
 
-@pytest.mark.parametrize("load", [load_planets, load_cepheids])
+@pytest.mark.parametrize("load", [load_planets, load_cepheids, load_nebulae])
 def test_loaders_return_fresh_copies(load):
     first = load().data
     first.iloc[0, 0] = -1.0
@@ -88,3 +89,13 @@ def test_cepheids_are_brighter_the_longer_their_period():
     # Leavitt: the logarithm of the period grows by 0.48 for a magnitude.
     assert slope == pytest.approx(-1 / 0.48, rel=0.05)
     assert scatter == pytest.approx(0.25, abs=0.05)
+
+
+def test_nebulae_give_the_slope_that_is_known_of_hubbles_table():
+    X, y = load_nebulae(return_X_y=True)
+
+    slope, offset = np.polyfit(X["distance"], y, 1)
+
+    # The line through all 24 nebulae, as it is quoted in textbooks.
+    assert slope == pytest.approx(454, abs=1)
+    assert offset == pytest.approx(-41, abs=1)
