@@ -7,13 +7,14 @@ no outer offset: "3*sin(2*x1)+5" becomes "sin(C*x1)".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sklearn_chatsr.expressions import CONSTANT, Expression, is_integer, is_variable
+from sklearn_chatsr.expressions import Expression, is_integer, is_variable
 from sklearn_chatsr.expressions.expression import Tree
 
 
@@ -184,7 +185,7 @@ def strip_scale(skeleton: Expression) -> Expression:
     while True:
         stripped = Expression.from_tree(_without_offset(current.to_tree())).simplify()
         if stripped.size >= current.size or not stripped.variables:
-            return current
+            return current.skeleton()
         current = stripped
 
 
@@ -353,6 +354,19 @@ class _Draw:
         return (name, node)
 
 
-def n_open(expression: Expression) -> int:
-    """Count the constants of a skeleton."""
-    return expression.tokens.count(CONSTANT)
+def save_pool(pool: Sequence[Skeleton], path: Path) -> None:
+    """Write skeletons as text, one per line in prefix tokens."""
+    lines = (" ".join(s.expression.tokens) for s in pool)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def load_pool(path: Path) -> list[Skeleton]:
+    """Read what `save_pool` wrote; equal skeletons share one object."""
+    known: dict[str, Skeleton] = {}
+    pool = []
+    for line in path.read_text().splitlines():
+        if line not in known:
+            expression = Expression(line.split())
+            known[line] = Skeleton(expression, len(expression.variables))
+        pool.append(known[line])
+    return pool
