@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.execution import Limits
-from benchmarks.methods import METHODS, find_entries
+from benchmarks.methods import METHODS, Entry, find_entries
 from benchmarks.problems import select_problems
 from benchmarks.problems.selection import packaged_problems, srbench_selections
 from benchmarks.protocols import PROTOCOLS
@@ -55,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         protocol=protocol,
         problems=problems,
         absent_problems=absent,
-        entries=find_entries(_split(options.methods)),
+        entries=_configured(find_entries(_split(options.methods)), options.setting),
         limits=Limits(
             seconds,
             grace=options.grace,
@@ -124,6 +126,26 @@ def _pythons(words: Sequence[str]) -> dict[str, str]:
     return pythons
 
 
+def _configured(entries: list[Entry], words: Sequence[str]) -> list[Entry]:
+    """Apply NAME.KEY=VALUE settings; a value is JSON, or else text."""
+    by_name = {entry.name: entry for entry in entries}
+    for word in words:
+        where, _, text = word.partition("=")
+        name, _, key = where.rpartition(".")
+        if name not in by_name or not key or not text:
+            raise ValueError(
+                f"Cannot read --setting {word!r}: write NAME.KEY=VALUE, where NAME is "
+                f"one of {', '.join(by_name)}."
+            )
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        settings = by_name[name].settings | {key: value}
+        by_name[name] = replace(by_name[name], settings=settings)
+    return list(by_name.values())
+
+
 def _split(text: str | None) -> list[str]:
     return [word.strip() for word in (text or "").split(",") if word.strip()]
 
@@ -137,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     add = command.add_argument
     add("--profile", choices=sorted(PROTOCOLS), default="quick")
     add("--methods", default="ours,linear", help="names, or name=module:Class")
+    add("--setting", action="append", default=[], metavar="NAME.KEY=VALUE")
     add("--problems", help="names, suites, selections, tables (.yaml), files, folders")
     add("--data-dir", action="append", default=[], type=Path, metavar="FOLDER")
     add("--download", action="store_true", help="fetch missing data sets with `pmlb`")
@@ -149,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="of each fit")
     add("--symbolic-seconds", type=float, default=60.0, help="limit of SymPy")
     add("--jobs", type=int, default=1, help="fits at the same time")
-    add("--backend", default="threading", help="of joblib: threading, loky, dask, ray")
+    add("--backend", default="threading", help="of joblib; also dask[=ADDRESS]")
     add(
         "--python",
         action="append",

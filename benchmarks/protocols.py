@@ -117,7 +117,7 @@ PROTOCOLS = {
         ),
         Protocol(
             "quick",
-            ("feynman",),
+            ("feynman", "srbench-2025-blackbox"),
             SRBENCH_SEEDS[:1],
             rows=1_000,
             train_cap=1_000,

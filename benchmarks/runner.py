@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import fnmatch
+import itertools
 import json
 import logging
 import os
@@ -108,8 +109,9 @@ def run(
     n_jobs : int, default=1
         Cells at the same time.
     backend : str, default="threading"
-        Of joblib. Each cell is a process anyway, so that threads do; "dask" or "ray"
-        carry the cells to other machines.
+        Of joblib. Each cell is a process anyway, so that threads do. "dask",
+        "dask=tcp://host:8786" and "ray" carry the cells to other machines, which hold
+        the same checkout.
     retry : bool, default=False
         Run cells again that ended without scores.
 
@@ -135,14 +137,39 @@ def run(
         logger.info("%d cells, %d of them done", len(cells), len(cells) - len(todo))
         counts: dict[str, int] = {}
         start = time.monotonic()
-        results = joblib.Parallel(
-            n_jobs=n_jobs, backend=backend, return_as="generator_unordered"
-        )(joblib.delayed(run_cell)(cell) for cell in todo)
-        for number, record in enumerate(results, 1):
+        for number, record in enumerate(_results(todo, n_jobs, backend), 1):
             append(path, record)
             counts[record["status"]] = counts.get(record["status"], 0) + 1
             _progress(record, number, len(todo), time.monotonic() - start)
         return counts
+
+
+def _results(
+    todo: Sequence[Cell], n_jobs: int, backend: str
+) -> Iterator[dict[str, Any]]:
+    """Give records as they come, or in batches where a back-end cannot do that."""
+    name, _, address = backend.partition("=")
+    if name == "dask":
+        # Joblib's back-end takes the client that was made last.
+        from distributed import Client
+
+        Client(address or None)
+    elif name == "ray":
+        from ray.util.joblib import register_ray
+
+        register_ray()
+    tasks = (joblib.delayed(run_cell)(cell) for cell in todo)
+    try:
+        parallel = joblib.Parallel(
+            n_jobs, backend=name, return_as="generator_unordered"
+        )
+        yield from parallel(tasks)
+    except ValueError as error:
+        if "return_as" not in str(error):
+            raise
+        with joblib.Parallel(n_jobs, backend=name) as parallel:
+            while batch := list(itertools.islice(tasks, max(n_jobs, 1))):
+                yield from parallel(batch)
 
 
 def append(path: Path, record: dict[str, Any]) -> None:

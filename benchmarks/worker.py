@@ -10,9 +10,11 @@ need NumPy and the method, not this package.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import platform
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -29,6 +31,7 @@ def main() -> None:
     """Do the job in the folder that the command line names."""
     probe = sys.argv[1] == "--probe"
     folder = Path(sys.argv[-1])
+    die_with_parent()
     job = json.loads((folder / "job.json").read_text())
     limit_memory(job.get("memory"))
     try:
@@ -97,6 +100,13 @@ def make_quietly(job: dict[str, Any]) -> Any:
         return make(
             job["target"], job["settings"], job["seconds"], job["seed"], job["threads"]
         )
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when the harness is killed."""
+    if sys.platform.startswith("linux"):
+        set_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, int(signal.SIGKILL))
 
 
 def limit_memory(n_bytes: float | None) -> None:

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ from benchmarks.protocols import PROTOCOLS
 from benchmarks.results import load_results, read_records
 from benchmarks.runner import Plan, run
 
+ROOT = Path(__file__).parents[2]
 # What a clock or a scheduler decides.
 VARYING = {"time_time", "process_time", "peak_memory"}
 
@@ -43,6 +48,21 @@ def cells(path):
     return sorted(bare, key=lambda r: (r["dataset"], r["algorithm"]))
 
 
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(plan, tmp_path, marks):
     whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
     run(plan, whole)
@@ -61,6 +81,37 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(plan, tmp_path, ma
     assert cells(parts) == cells(whole)
     assert all(json.loads(line) for line in parts.read_text().splitlines())
     assert run(plan, parts) == {}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
+def test_a_run_that_is_killed_leaves_no_process_and_goes_on(tmp_path, marks):
+    """SIGKILL, the real thing: nobody can clean up."""
+    table, out = tmp_path / "mine.yaml", tmp_path / "out.jsonl"
+    table.write_text(
+        "problems:\n"
+        + "".join(
+            f"- {{name: p{i}, formula: {i}*x, variables: {{x: [0, 1]}}}}\n"
+            for i in range(1, 5)
+        )
+    )
+    command = [
+        *(sys.executable, "-m", "benchmarks", "run", "--problems", str(table)),
+        *("--methods", "slow=tests.benchmarks.misbehaving:Sleeping"),
+        *("--setting", f"slow.marks={marks}"),
+        *("--seconds", "5", "--out", str(out)),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    wait_until(lambda: marks.exists() and len(marks.read_text().splitlines()) == 3)
+    process.kill()
+    process.wait()
+
+    interrupted = int(marks.read_text().splitlines()[2])
+    wait_until(lambda: not is_running(interrupted))
+    assert [c["dataset"] for c in cells(out)] == ["p1", "p2"]
+    again = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert b"2 ok" in again.stdout
+    assert [c["dataset"] for c in cells(out)] == ["p1", "p2", "p3", "p4"]
+    assert len(marks.read_text().splitlines()) == 5  # four fits and the lost one
 
 
 def test_a_crashing_method_costs_its_own_cells_only(plan, tmp_path):
@@ -94,10 +145,12 @@ def test_failed_cells_are_run_again_only_when_asked(plan, tmp_path):
     assert len(load_results([path])) == 4
 
 
-def test_jobs_at_the_same_time_write_whole_lines(plan, tmp_path):
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_jobs_at_the_same_time_write_whole_lines(plan, tmp_path, backend):
+    """The second back-end cannot give results one by one, as that of Ray."""
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     run(plan, one)
-    run(plan, two, n_jobs=2)
+    run(plan, two, n_jobs=2, backend=backend)
 
     assert cells(one) == cells(two)
 
@@ -157,6 +210,7 @@ def test_the_command_line_runs_reports_and_compares(tmp_path, capsys):
         (["--methods", "alchemy"], "Unknown method 'alchemy'"),
         (["--problems", "atlantis"], "Unknown problem 'atlantis'"),
         (["--python", "operon"], "write NAME=PATH"),
+        (["--setting", "ours.max_size"], "Cannot read --setting"),
         (["--profile", "srbench-2025"], "--data-dir"),
     ],
 )
