@@ -15,10 +15,9 @@ from sklearn_chatsr.fitting._blocks import backward, forward
 from sklearn_chatsr.fitting._equations import ADDRESSES, normal_equations
 from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
 from sklearn_chatsr.fitting._solver import (
-    DRAWS_PER_START,
+    draw_ranked,
     fit_program,
     hoist,
-    rank_starts,
 )
 from sklearn_chatsr.fitting._starts import seed_state
 from sklearn_chatsr.fitting._structure import compact_program, plain_program
@@ -151,15 +150,19 @@ def _build(fingerprint: int) -> Any:
             return 0
         plain, plain_number, _, _ = plain_program(codes, payload)
         H = hoist((plain, plain_number), ranges, X, work)
-        found = rank_starts(
-            (nodes, number), n, n_linear, DRAWS_PER_START * n_starts, n_starts,
-            (X, H, y, root_weight), seed_state(codes, payload, seed), work,
-        )  # fmt: skip
-        for j in range(found.shape[0]):
-            for k in range(n):
-                value = 1.0 if is_linear[k] else found[j, slot[k]]
-                starts[j, k] = 1.0 / value if inverted[slot[k]] else value
-        return found.shape[0]
+        state = seed_state(codes, payload, seed)
+        n_found = 0
+        for more in (False, True):
+            found = draw_ranked(
+                (nodes, number), n, n_linear, n_starts, more,
+                (X, H, y, root_weight), state, work,
+            )  # fmt: skip
+            for j in range(found.shape[0]):
+                for k in range(n):
+                    value = 1.0 if is_linear[k] else found[j, slot[k]]
+                    starts[n_found, k] = 1.0 / value if inverted[slot[k]] else value
+                n_found += 1
+        return n_found
 
     return fit_batch, value_and_jacobian, equations, draw_starts
 

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from numba import carray, cfunc, types
 
 from sklearn_chatsr.fitting._blocks import (

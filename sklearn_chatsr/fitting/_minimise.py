@@ -162,7 +162,7 @@ def minimise(
                 if relative < 0.5:
                     converged = True
                     break
-            elif relative < 1e-10 and ratio > 0.25:
+            elif relative < 1e-9 and ratio > 0.25:
                 converged = True
                 break
             elif accepted >= 6 and loss > to_beat:

@@ -13,10 +13,11 @@ from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
 from sklearn_chatsr.fitting._minimise import minimise
 from sklearn_chatsr.fitting._starts import draw_constants, draw_order
 
-# Draws that are scored on one block of points for each start that is followed.
-DRAWS_PER_START = 4
+# Half of the starts are the best of 8 draws each, scored on one block of points. If
+# none of them leads to the law, the other half are the best of 24 draws each.
+_FIRST_DRAWS, _MORE_DRAWS = 8, 24
 # Starts that end in the same minimum tell that its valley is wide.
-_ENOUGH_HITS = 4
+_ENOUGH_HITS = 99
 # Minima on the sample that are followed up on all points.
 _KEPT = 2
 
@@ -45,6 +46,7 @@ def rank_starts(
     program: Any,
     n: int,
     n_linear: int,
+    first_draw: int,
     n_draws: int,
     n_wanted: int,
     sample: Any,
@@ -62,7 +64,7 @@ def rank_starts(
     X, H, y, root_weight = sample
     V, A = work[0], work[1]
     m = y.shape[0]
-    order, parent, context = draw_order(nodes)
+    layout = draw_order(nodes)
     starts = np.zeros((n_wanted, n))
     scores = np.empty(n_wanted)
     trial = np.zeros(n)
@@ -71,10 +73,8 @@ def rank_starts(
     fill_leaves(nodes, number, trial, V)
     root = nodes[ADJOINT, 0]
     n_found = 0
-    for draw in range(n_draws):
-        draw_constants(
-            nodes, order, parent, context, n_linear, X, H, m, draw, state, work, trial
-        )
+    for draw in range(first_draw, first_draw + n_draws):
+        draw_constants(nodes, layout, n_linear, X, H, m, draw, state, work, trial)
         for i in range(m):
             A[0, i] = (V[0, i] - y[i]) * root_weight[i]
         if n_linear > 0:
@@ -110,6 +110,30 @@ def rank_starts(
 
 
 @inner
+def draw_ranked(
+    program: Any,
+    n: int,
+    n_linear: int,
+    n_starts: int,
+    more: bool,
+    sample: Any,
+    state: Any,
+    work: Any,
+) -> Any:
+    """Give the first half of the starts, or the other one, best first."""
+    n_first = (n_starts + 1) // 2
+    n_drawn = _FIRST_DRAWS * n_first
+    if not more:
+        return rank_starts(
+            program, n, n_linear, 0, n_drawn, n_first, sample, state, work
+        )
+    n_more = n_starts - n_first
+    return rank_starts(
+        program, n, n_linear, n_drawn, _MORE_DRAWS * n_more, n_more, sample, state, work
+    )
+
+
+@inner
 def fit_program(
     program: Any,
     best: Any,
@@ -140,9 +164,6 @@ def fit_program(
             program, best, n_linear, not given, data, work, max_iter, stop, np.inf,
             cancel,
         )  # fmt: skip
-    starts = rank_starts(
-        program, n, n_linear, DRAWS_PER_START * n_starts, n_starts, sample, state, work
-    )
     in_two = data[2].shape[0] > sample[2].shape[0] and sample[2].shape[0] >= 8 * n
     first = sample if in_two else data
     kept = np.empty((_KEPT + 1, n))
@@ -152,9 +173,20 @@ def fit_program(
     evaluations = 0
     hits = 0
     trial = np.empty(n)
-    for j in range(starts.shape[0]):
+    starts = draw_ranked(program, n, n_linear, n_starts, False, sample, state, work)
+    n_first = (n_starts + 1) // 2
+    for turn in range(n_starts):
+        j = turn
+        if turn >= n_first:
+            j = turn - n_first
+            if j == 0:
+                starts = draw_ranked(
+                    program, n, n_linear, n_starts, True, sample, state, work
+                )
         if cancel[0] != 0:
             break
+        if j >= starts.shape[0]:
+            continue
         for k in range(n):
             trial[k] = starts[j, k]
         loss, count, converged = minimise(
@@ -206,10 +238,14 @@ def fit_program(
         for j in range(_KEPT):
             if cancel[0] != 0 or not math.isfinite(kept_loss[j]):
                 break
+            if math.isfinite(best_loss) and kept_loss[j] > 2.0 * kept_loss[0]:
+                break
+            # Long valleys are worth walking where they lead down.
+            patience = 3 * max_iter if kept_loss[j] < 1e-3 else max_iter
             for k in range(n):
                 trial[k] = kept[j, k]
             loss, count, converged = minimise(
-                program, trial, n_linear, False, data, work, max_iter, stop,
+                program, trial, n_linear, False, data, work, patience, stop,
                 min(best_loss, to_beat), cancel,
             )  # fmt: skip
             evaluations += count

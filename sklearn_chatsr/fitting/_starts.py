@@ -27,6 +27,8 @@ from sklearn_chatsr.fitting._kernels import (
     INV,
     LEFT,
     LOG,
+    MAX,
+    MIN,
     MUL,
     NEG,
     POW,
@@ -43,8 +45,11 @@ from sklearn_chatsr.fitting._kernels import (
 _EXPONENTS = np.array([2.0, 0.5, -1.0, 3.0, 1.5, -0.5, -2.0, 1.0 / 3.0, 4.0, 2.0 / 3.0])
 _PLAIN = np.array([1.0, 2.0, -1.0, 0.5, 3.0, math.pi])
 
+# Fractional parts of the roots of the first primes.
+_STEPS = np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0]) ** 0.5 % 1.0
+
 # Frequencies are drawn up to this many periods over the range of the argument.
-_MAX_PERIODS = 16.0
+_MAX_PERIODS = 24.0
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -63,9 +68,17 @@ def uniform(state: Any) -> float:
 
 
 @inner
-def _normal(state: Any) -> float:
-    u = 1.0 - uniform(state)
-    return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * uniform(state))
+def _normal(q: float) -> float:
+    """Turn a number in (0, 1) into one with a bell curve, tails a little heavy."""
+    return 0.6 * math.log(q / (1.0 - q))
+
+
+@inner
+def _quasi_random(draw: int, slot: int, state: Any) -> float:
+    """Give number ``draw`` of an even sequence in (0, 1), one sequence per constant."""
+    step = _STEPS[slot % _STEPS.shape[0]]
+    q = (0.5 + draw * step + 0.05 * uniform(state)) % 1.0
+    return min(max(q, 1e-6), 1.0 - 1e-6)
 
 
 @inner
@@ -92,23 +105,30 @@ def draw_order(nodes: Any) -> Any:
 
     Returns
     -------
-    order, parent, context : ndarrays of shape (n_nodes,)
-        The order, the parent of each node, and the operator that a node enters through
-        sums, signs and products (0 when it reaches the root).
+    order, parent, context, carrier : ndarrays of shape (n_nodes,)
+        The order; the parent of each node; the operator that a node enters through
+        sums, signs and products (0 when it reaches the root; `EXP` for an exponent);
+        what it is multiplied by on that way (-1 for nothing).
     """
     n = nodes.shape[1]
     parent = np.full(n, -1)
     context = np.zeros(n, np.int64)
+    carrier = np.full(n, -1)
     for i in range(n):
         code = nodes[CODE, i]
         passes = code == ADD or code == SUB or code == MUL or code == NEG
-        left, right = nodes[LEFT, i], nodes[RIGHT, i]
-        if left >= 0:
-            parent[left] = i
-            context[left] = context[i] if passes or code == DIV else code
-        if right >= 0:
-            parent[right] = i
-            context[right] = context[i] if passes else (EXP if code == POW else code)
+        for k in range(2):
+            child = nodes[LEFT, i] if k == 0 else nodes[RIGHT, i]
+            if child < 0:
+                continue
+            parent[child] = i
+            if passes or (code == DIV and k == 0):
+                context[child] = context[i]
+                carrier[child] = carrier[i]
+                if code == MUL:
+                    carrier[child] = nodes[RIGHT, i] if k == 0 else nodes[LEFT, i]
+            else:
+                context[child] = EXP if code == POW and k == 1 else code
     order = np.empty(n, np.int64)
     stack = np.empty(n + 1, np.int64)
     stack[0] = 0
@@ -130,28 +150,25 @@ def draw_order(nodes: Any) -> Any:
         stack[top] = right if left_last else left
         stack[top + 1] = left if left_last else right
         top += 2
-    return order, parent, context
+    return order, parent, context, carrier
 
 
 @inner
 def _looseness(nodes: Any, i: int) -> int:
     """Tell how directly a constant sets the size of a node: 2 is a constant itself."""
-    if nodes[CODE, i] == CONSTANT:
+    code = nodes[CODE, i]
+    if code == CONSTANT:
         return 2
-    if nodes[CODE, i] == MUL and (
-        nodes[CODE, nodes[LEFT, i]] == CONSTANT
-        or nodes[CODE, nodes[RIGHT, i]] == CONSTANT
-    ):
-        return 1
+    if code == MUL or code == ADD or code == SUB:
+        left, right = nodes[CODE, nodes[LEFT, i]], nodes[CODE, nodes[RIGHT, i]]
+        return 1 if left == CONSTANT or right == CONSTANT else 0
     return 0
 
 
 @inner
 def draw_constants(
     nodes: Any,
-    order: Any,
-    parent: Any,
-    context: Any,
+    layout: Any,
     n_linear: int,
     X: Any,
     H: Any,
@@ -163,21 +180,23 @@ def draw_constants(
 ) -> None:
     """Draw start number ``draw``; linear constants are set to 0, start 0 is all ones.
 
-    Afterwards the first rows of ``work`` hold the values of the nodes on the ``m`` points.
+    Afterwards the first rows of ``work`` hold the values of the nodes on the ``m``
+    points, which are sorted by the target.
     """
     V = work[0]
     done = np.zeros(nodes.shape[1], np.bool_)
-    for i in order:
+    for i in layout[0]:
         if nodes[CODE, i] == CONSTANT:
             s = nodes[REF, i]
             if s < n_linear:
                 constants[s] = 0.0
             elif draw == 0:
                 constants[s] = 1.0
+            elif uniform(state) < 0.12:
+                constants[s] = _PLAIN[int(uniform(state) * _PLAIN.shape[0])]
             else:
-                constants[s] = _draw_one(
-                    nodes, i, parent, context, done, m, draw, state, V
-                )
+                q = _quasi_random(draw, s - n_linear, state)
+                constants[s] = _draw_one(nodes, i, layout, done, m, q, state, V)
             for k in range(m):
                 V[i, k] = constants[s]
         else:
@@ -199,48 +218,70 @@ def _spread(v: Any, m: int) -> Any:
 
 
 @inner
+def _width(v: Any, low: float, high: float, m: int, state: Any) -> float:
+    """Give the range, or as often the distance of two points: tails may be long."""
+    width = high - low
+    if uniform(state) < 0.5:
+        i, j = int(uniform(state) * m), int(uniform(state) * m)
+        between = abs(v[i] - v[j])
+        if between > 1e-6 * width:
+            return between
+    return width if width > 0.0 else max(abs(low), 1e-300)
+
+
+@inner
 def _draw_one(
-    nodes: Any,
-    i: int,
-    parent: Any,
-    context: Any,
-    done: Any,
-    m: int,
-    draw: int,
-    state: Any,
-    V: Any,
+    nodes: Any, i: int, layout: Any, done: Any, m: int, q: float, state: Any, V: Any
 ) -> float:
     """Draw one constant against the values of its sibling."""
+    _, parent, context, carrier = layout
     p = parent[i]
-    if uniform(state) < 0.15 or p < 0:
-        return _PLAIN[int(uniform(state) * _PLAIN.shape[0])]
+    is_left = p >= 0 and nodes[LEFT, p] == i
+    sibling = -1
+    if p >= 0:
+        sibling = nodes[RIGHT, p] if is_left else nodes[LEFT, p]
+    if sibling < 0:
+        return math.exp(_normal(q)) * _sign(state, 0.2)
     code = nodes[CODE, p]
-    is_left = nodes[LEFT, p] == i
-    sibling = nodes[RIGHT, p] if is_left else nodes[LEFT, p]
-    if sibling < 0 or sibling == i:
-        return math.exp(_normal(state)) * _sign(state, 0.2)
-    low, high, size = _spread(V[sibling], m) if done[sibling] else (0.0, 0.0, 0.0)
+    known = done[sibling]
+    low, high, size = _spread(V[sibling], m) if known else (0.0, 0.0, 0.0)
     if size == 0.0:
         low, high, size = -1.0, 1.0, 1.0
-    width = high - low if high > low else size
+        known = False
+    width = _width(V[sibling], low, high, m, state) if known else 2.0
     into = context[i]
     if code == POW and not is_left:
-        return _draw_exponent(low, draw, state)
+        return _draw_exponent(low, q, state)
     if code == POW:
-        return math.exp(min(max(_normal(state), -3.0), 3.0) * 2.0 / width)
-    if code == MUL or code == DIV:
-        if code == DIV:
-            # C / sibling with the quotient of the order of 1.
-            return size * math.exp(1.5 * _normal(state)) * _sign(state, 0.4)
+        return math.exp(2.0 * _normal(q) / width)
+    if code == MUL:
         other = _size_beside(nodes, p, parent, done, m, V)
-        return _draw_factor(low, high, size, width, other, into, state)
-    if code == ADD or code == SUB:
-        plus = not (code == SUB and not is_left)
-        flip = code == SUB and is_left
-        value = V[sibling, int(uniform(state) * m)] if done[sibling] else 0.0
-        return _draw_shift(low, high, width, value, plus, flip, into, state)
-    # min, max: a threshold among the values.
-    return V[sibling, int(uniform(state) * m)] if done[sibling] else _normal(state)
+        return _draw_factor(high, size, width, other, into, q, state)
+    if code == DIV:
+        # The quotient C / sibling is of the order of 1.
+        return size * math.exp(1.5 * _normal(q)) * _sign(state, 0.4)
+    # A point of the sibling: any, or one where the target is extreme (poles).
+    row = int(uniform(state) * m)
+    if into in (DIV, INV) and uniform(state) < 0.6:
+        row = int(uniform(state) * min(4, m))
+        if uniform(state) < 0.5:
+            row = m - 1 - row
+    value = V[sibling, row] if known else _normal(q)
+    if code == MIN or code == MAX:
+        return value
+    unit = 1.0
+    beside = carrier[i]
+    if beside >= 0 and done[beside]:
+        least, most, largest = _spread(V[beside], m)
+        if into in (SIN, COS, TAN) and largest > 0.0:
+            unit = _width(V[beside], least, most, m, state)
+            return _frequency(unit, q) * _sign(state, 0.5)
+        unit = largest if largest > 0.0 else 1.0
+    # C + s, s - C, or C - s: drawn as the first, signs set for the others.
+    if code == SUB and is_left:
+        return _draw_shift(-high, -low, width, -value, unit, into, q, state)
+    shift = _draw_shift(low, high, width, value, unit, into, q, state)
+    return shift if code == ADD else -shift
 
 
 @inner
@@ -256,37 +297,40 @@ def _size_beside(nodes: Any, p: int, parent: Any, done: Any, m: int, V: Any) -> 
 
 
 @inner
-def _draw_exponent(low: float, draw: int, state: Any) -> float:
+def _frequency(width: float, q: float) -> float:
+    return (_MAX_PERIODS * q * q + 0.05) * 2.0 * math.pi / width
+
+
+@inner
+def _draw_exponent(low: float, q: float, state: Any) -> float:
     if low < 0.0:
-        return float(1 + int(uniform(state) * 5)) * _sign(state, 0.3)
+        return float(1 + int(q * 5.0)) * _sign(state, 0.3)
     if uniform(state) < 0.6:
-        return _EXPONENTS[(draw + int(uniform(state) * 3)) % _EXPONENTS.shape[0]]
-    return 2.0 * _normal(state)
+        return _EXPONENTS[int(q * _EXPONENTS.shape[0])]
+    return 2.0 * _normal(q)
 
 
 @inner
 def _draw_factor(
-    low: float,
     high: float,
     size: float,
     width: float,
     other: float,
     into: int,
+    q: float,
     state: Any,
 ) -> float:
     """Draw a factor of a sibling with the given range, on its way into ``into``."""
-    if into == SIN or into == COS or into == TAN:
-        u = uniform(state)
-        periods = _MAX_PERIODS * u * u + 0.05
-        return periods * 2.0 * math.pi / width * _sign(state, 0.25)
-    if into == ASIN or into == ACOS:
-        return uniform(state) / size * _sign(state, 0.3)
-    if into == EXP or into == SINH or into == COSH or into == POW:
-        return math.exp(1.2 * _normal(state)) / size * _sign(state, 0.5)
-    factor = math.exp(1.5 * _normal(state)) / size
+    if into in (SIN, COS, TAN):
+        return _frequency(width, q) * _sign(state, 0.25)
+    if into in (ASIN, ACOS):
+        return q / size * _sign(state, 0.3)
+    if into in (EXP, SINH, COSH):
+        return math.exp(1.2 * _normal(q)) / size * _sign(state, 0.5)
+    factor = math.exp(1.5 * _normal(q)) / size
     if other > 0.0:
-        factor *= other
-    elif into == LOG or into == SQRT:
+        return factor * other * _sign(state, 0.35)
+    if into in (LOG, SQRT, POW):
         return -factor if high <= 0.0 else factor
     return factor * _sign(state, 0.35)
 
@@ -297,29 +341,22 @@ def _draw_shift(
     high: float,
     width: float,
     value: float,
-    plus: bool,
-    flip: bool,
+    unit: float,
     into: int,
+    q: float,
     state: Any,
 ) -> float:
-    """Draw a shift ``C + s`` (``plus``), ``s - C``, or ``C - s`` (``flip``)."""
-    if into == SIN or into == COS or into == TAN:
-        return (2.0 * uniform(state) - 1.0) * math.pi
-    if into == EXP or into == SINH or into == COSH:
-        return _normal(state)
-    beyond = width * math.exp(1.5 * _normal(state))
-    # As if the sum were C + s; the other two differ by signs.
-    if flip:
-        low, high, value = -high, -low, -value
+    """Draw the shift of a sibling with the given range."""
+    if into in (SIN, COS, TAN):
+        return (2.0 * q - 1.0) * math.pi
+    if into in (EXP, SINH, COSH):
+        return _normal(q) / unit
+    beyond = width * math.exp(1.5 * _normal(q))
     side = uniform(state)
-    if into == LOG or into == SQRT or into == POW:
-        shift = beyond - low
-    elif into == DIV or into == INV:
-        shift = beyond - low if side < 0.6 else -beyond - high
-        if side > 0.85:
-            shift = -value
-    elif side < 0.6:
-        shift = -value
-    else:
-        shift = beyond * _sign(state, 0.5)
-    return shift if plus else -shift
+    if into in (LOG, SQRT, POW):
+        return beyond - low
+    if into in (DIV, INV):
+        if side < 0.45:
+            return beyond - low
+        return -beyond - high if side < 0.65 else -value
+    return -value if side < 0.6 else beyond * _sign(state, 0.5)

@@ -122,11 +122,15 @@ def _sample_rows(
     rows = np.arange(len(y))
     if len(y) > _MAX_SORTED:
         rows = rows[:: -(-len(y) // _MAX_SORTED)]
-    rows = rows[np.lexsort((*X[rows].T, y[rows]))]
-    same = (y[rows][1:] == y[rows][:-1]) & (X[rows][1:] == X[rows][:-1]).all(axis=1)
-    first = np.concatenate(([True], ~same))
-    shares = np.add.reduceat(weight[rows], np.flatnonzero(first))
-    rows, shares = rows[first], shares / shares.sum()
+    rows = rows[np.argsort(y[rows])]
+    shares = weight[rows]
+    if (y[rows[1:]] == y[rows[:-1]]).any():
+        rows = rows[np.lexsort((*X[rows].T, y[rows]))]
+        same = (y[rows][1:] == y[rows][:-1]) & (X[rows][1:] == X[rows][:-1]).all(axis=1)
+        first = np.concatenate(([True], ~same))
+        shares = np.add.reduceat(weight[rows], np.flatnonzero(first))
+        rows = rows[first]
+    shares = shares / shares.sum()
     if len(rows) > _SAMPLE:
         steps = (np.arange(_SAMPLE) + 0.5) / _SAMPLE
         chosen = np.searchsorted(np.cumsum(shares), steps).clip(max=len(rows) - 1)
