@@ -120,8 +120,7 @@ _forward_block, _backward_block = _build(source_fingerprint())
 BLOCK_ADDRESSES = (_forward_block.address, _backward_block.address)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def call(typing_context: Any, address: Any, arguments: Any) -> Any:
+def _call(typing_context: Any, address: Any, arguments: Any) -> Any:
     """Call compiled code; arrays are passed as an address and a shape."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -140,6 +139,9 @@ def call(typing_context: Any, address: Any, arguments: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(address, arguments), generate
+
+
+call: Any = intrinsic(_call)
 
 
 @inner

@@ -195,7 +195,7 @@ def pull_unary(code: int, a: Any, v: Any, g: Any, ga: Any, m: int) -> None:
     elif code == TAN:
         for i in range(m):
             ga[i] = g[i] * (1.0 + v[i] * v[i])
-    elif code == ASIN or code == ACOS:
+    elif code in (ASIN, ACOS):
         sign = 1.0 if code == ASIN else -1.0
         for i in range(m):
             rest = (1.0 - a[i]) * (1.0 + a[i])
@@ -219,7 +219,7 @@ def pull_unary(code: int, a: Any, v: Any, g: Any, ga: Any, m: int) -> None:
 @inner
 def pull_left(code: int, a: Any, b: Any, v: Any, g: Any, ga: Any, m: int) -> None:
     """Write the adjoint of the first argument of a binary operator to ``ga``."""
-    if code == ADD or code == SUB:
+    if code in (ADD, SUB):
         for i in range(m):
             ga[i] = g[i]
     elif code == MUL:

@@ -116,7 +116,7 @@ def draw_order(nodes: Any) -> Any:
     carrier = np.full(n, -1)
     for i in range(n):
         code = nodes[CODE, i]
-        passes = code == ADD or code == SUB or code == MUL or code == NEG
+        passes = code in (ADD, SUB, MUL, NEG)
         for k in range(2):
             child = nodes[LEFT, i] if k == 0 else nodes[RIGHT, i]
             if child < 0:
@@ -159,7 +159,7 @@ def _looseness(nodes: Any, i: int) -> int:
     code = nodes[CODE, i]
     if code == CONSTANT:
         return 2
-    if code == MUL or code == ADD or code == SUB:
+    if code in (MUL, ADD, SUB):
         left, right = nodes[CODE, nodes[LEFT, i]], nodes[CODE, nodes[RIGHT, i]]
         return 1 if left == CONSTANT or right == CONSTANT else 0
     return 0
@@ -267,7 +267,7 @@ def _draw_one(
         if uniform(state) < 0.5:
             row = m - 1 - row
     value = V[sibling, row] if known else _normal(q)
-    if code == MIN or code == MAX:
+    if code in (MIN, MAX):
         return value
     unit = 1.0
     beside = carrier[i]

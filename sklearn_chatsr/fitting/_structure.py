@@ -211,9 +211,9 @@ def _find_linear(nodes: Any, n_constants: int) -> Any:
         code, left, right = nodes[CODE, i], nodes[LEFT, i], nodes[RIGHT, i]
         if code == CONSTANT:
             count[i] = 1
-        elif code == ADD or code == SUB:
+        elif code in (ADD, SUB):
             count[i] = count[left] + count[right]
-        elif code == NEG or code == DIV:
+        elif code in (NEG, DIV):
             count[i] = count[left]
             if code == DIV and nodes[CODE, right] == CONSTANT:
                 count[i] = max(count[left], 1)
@@ -228,7 +228,7 @@ def _find_linear(nodes: Any, n_constants: int) -> Any:
         code, left, right = nodes[CODE, i], nodes[LEFT, i], nodes[RIGHT, i]
         if code == CONSTANT:
             linear[nodes[REF, i]] = True
-        elif code == ADD or code == SUB:
+        elif code in (ADD, SUB):
             on_path[left] = True
             on_path[right] = True
         elif code == NEG:

@@ -142,7 +142,7 @@ class Program:
     def _run(
         self, X: npt.ArrayLike, constants: Sequence[float] | None, n_rows: int
     ) -> tuple[FloatArray, FloatArray]:
-        columns = np.ascontiguousarray(np.asarray(X, dtype=np.float64).T)
+        columns = np.require(np.asarray(X, dtype=np.float64).T, requirements=["C", "W"])
         if columns.ndim != 2 or columns.shape[0] < self._n_columns:
             raise ValueError(
                 f"X of shape {np.shape(X)} does not fit an expression of "
