@@ -69,7 +69,7 @@ def _draw(
     constants = np.where(exponents, rng.uniform(0.5, 3.0, n_constants), constants)
     low, high = ((0.2, 4.0), (-3.0, 3.0), (1.0, 20.0))[int(rng.integers(3))]
     X = rng.uniform(low, high, (n_samples, 3))
-    expression = skeleton.with_constants(constants)
+    expression = skeleton.with_constants(constants.tolist())
     y, jacobian = Program(expression).jacobian(X)
     with np.errstate(all="ignore"):
         spread = y.std()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.expressions.vocabulary import CONSTANT
+from sklearn_chatsr.expressions.vocabulary import CONSTANT, arity
 from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter, invert_normal
 
 Cost = Callable[[Expression, float], float]
@@ -63,6 +63,7 @@ def spell_constants(
     """
     if fit.failed:
         return fit
+    fit = _reduce_phases(fit, fitter)
     best, price = fit, cost(fit.expression, fit.loss)
     for _ in range(2 * fit.expression.n_constants + 2):
         if not best.constants:
@@ -72,6 +73,45 @@ def spell_constants(
             break
         best, price = better
     return _shorten_decimals(best, price, fitter, cost)
+
+
+def _reduce_phases(fit: ConstantFit, fitter: ConstantFitter) -> ConstantFit:
+    """Bring shifts inside sin, cos and tan to the period around 0.
+
+    Half periods are taken off where that, with signs refitted, fits as well.
+    """
+    tokens, k = fit.expression.tokens, -1
+    for at, token in enumerate(tokens):
+        k += token == CONSTANT
+        if token != CONSTANT or at < 2 or not _is_phase(tokens, at):
+            continue
+        turns = round(fit.constants[k] / math.pi)
+        for turned in (turns, turns - turns % 2):
+            if turned == 0:
+                continue
+            values = list(fit.constants)
+            values[k] -= turned * math.pi
+            other = fitter.fit(fit.expression, start=values)
+            if other.loss <= max(fit.loss * (1 + 1e-9), fitter.loss_floor):
+                fit = other
+                break
+    return fit
+
+
+def _is_phase(tokens: Sequence[str], at: int) -> bool:
+    """Tell whether the leaf at ``at`` is a term of the argument of sin, cos or tan."""
+    parents = {}
+    stack: list[int] = []
+    for i in range(len(tokens) - 1, -1, -1):
+        for _ in range(arity(tokens[i])):
+            parents[stack.pop()] = i
+        stack.append(i)
+    above = parents[at]
+    if tokens[above] not in ("add", "sub"):
+        return False
+    while tokens[above] in ("add", "sub", "neg") and above in parents:
+        above = parents[above]
+    return tokens[above] in ("sin", "cos", "tan")
 
 
 def _improve(
