@@ -22,7 +22,6 @@ from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
 from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import (
     factors_of,
-    leaves_of,
     linear_combination,
     size,
     snap,
@@ -182,6 +181,8 @@ class Sum(Formulation):
         The first so many rows are fitted.
     divisors : Terms, optional
         Terms of the divisor, beside one: they enter the regression times T(y).
+    beside : Terms, optional
+        Terms that are in every fit, beside the constant.
     """
 
     def __init__(
@@ -191,8 +192,10 @@ class Sum(Formulation):
         terms: Terms,
         n_fit: int,
         divisors: Terms | None = None,
+        beside: Terms | None = None,
     ) -> None:
         self.transform = transform
+        self.beside = beside
         with np.errstate(all="ignore"):
             target = transform.forward(y)
             weight = 1.0 / np.abs(transform.slope(y))
@@ -205,16 +208,19 @@ class Sum(Formulation):
                 divisors.values * target, divisors.trees, divisors.order + 0.2
             )
             terms = Terms.join([terms, multiplied])
-        one = np.ones((len(y), 1))
-        super().__init__(name, y, target, one, terms, weight, n_fit)
+        base = np.ones((len(y), 1))
+        if beside is not None:
+            base = np.concatenate([base, beside.values.T], axis=1)
+        super().__init__(name, y, target, base, terms, weight, n_fit)
 
     def predict(
         self, chosen: npt.NDArray[np.intp], values: Array, coefficients: Array
     ) -> Array:
         """Compute y on all rows."""
-        q = np.full(len(self.y), coefficients[0])
+        n_base = self.base.shape[1]
+        q = self.base @ coefficients[:n_base]
         divisor = np.ones(len(self.y))
-        for i, row, c in zip(chosen, values, coefficients[1:], strict=True):
+        for i, row, c in zip(chosen, values, coefficients[n_base:], strict=True):
             if i < self.n_addends or self.divisors is None:
                 q += c * row
             else:
@@ -225,7 +231,13 @@ class Sum(Formulation):
         """Write the formula of a hit."""
         above, below = [], []
         target_size = float(np.abs(self.target).max())
-        for i, c in zip(hit.chosen, hit.coefficients[1:], strict=True):
+        n_base = self.base.shape[1]
+        for k in range(1, n_base):
+            c = float(hit.coefficients[k])
+            share = abs(c) * float(np.abs(self.base[:, k]).max()) / target_size
+            if self.beside is not None and (share > 1e-9 or not exact):
+                above.append((c, self.beside.trees[k - 1]))
+        for i, c in zip(hit.chosen, hit.coefficients[n_base:], strict=True):
             share = abs(c) * float(np.abs(self.terms.values[i]).max()) / target_size
             if exact and share < 1e-9:
                 continue
@@ -303,20 +315,6 @@ class Product(Formulation):
         coefficients[0] = shift
         coefficients[1:] = powers
         return np.exp(logs + shift) * np.sign(self.y)
-
-    def free_powers(self, hit: Hit) -> dict[int, float]:
-        """Fit the powers of the columns that no chosen term holds, on all rows."""
-        held = {token for i in hit.chosen for token in leaves_of(self.terms.trees[i])}
-        design = np.concatenate([self.base, self.terms.values[hit.chosen].T], axis=1)
-        weight = np.minimum(self.weight, 1.0)[:, None]
-        powers = np.linalg.lstsq(
-            design * weight, self.target * weight[:, 0], rcond=1e-12
-        )[0][1:]
-        return {
-            j: float(p)
-            for j, p in zip(self.used, powers, strict=False)
-            if not held & leaves_of(self.columns.leaves[j])
-        }
 
     def tree(self, hit: Hit, exact: bool) -> list[Tree]:
         """Write the formula of a hit, with sums written in the shortest ways."""

@@ -73,19 +73,19 @@ _FACTOR_CURVES: tuple[Curve, ...] = (
     (np.sin, _named("sin"), 0.6),
     (np.cos, _named("cos"), 0.6),
     (np.tanh, _named("tanh"), 0.9),
-    (np.log, _named("log"), 1.0),
-    (np.expm1, lambda t: ("sub", ("exp", t), "1"), 1.0),
+    (np.log, _named("log"), 0.9),
+    (np.expm1, lambda t: ("sub", ("exp", t), "1"), 0.7),
     (lambda a: 1 + np.exp(a), lambda t: ("add", ("exp", t), "1"), 1.1),
-    (lambda a: 1 + np.cos(a), lambda t: ("add", ("cos", t), "1"), 1.3),
-    (lambda a: 1 - np.cos(a), lambda t: ("sub", "1", ("cos", t)), 1.3),
-    (lambda a: 1 + np.sin(a), lambda t: ("add", ("sin", t), "1"), 1.4),
-    (lambda a: 1 - np.sin(a), lambda t: ("sub", "1", ("sin", t)), 1.4),
-    (np.cosh, _named("cosh"), 1.3),
-    (np.sinh, _named("sinh"), 1.4),
-    (lambda a: np.log1p(a), lambda t: ("log", ("add", "1", t)), 1.4),
-    (np.arctan, _named("atan"), 1.8),
-    (np.arcsin, _named("asin"), 1.8),
-    (np.arccos, _named("acos"), 1.9),
+    (lambda a: 1 + np.cos(a), lambda t: ("add", ("cos", t), "1"), 2.0),
+    (lambda a: 1 - np.cos(a), lambda t: ("sub", "1", ("cos", t)), 2.0),
+    (lambda a: 1 + np.sin(a), lambda t: ("add", ("sin", t), "1"), 2.2),
+    (lambda a: 1 - np.sin(a), lambda t: ("sub", "1", ("sin", t)), 2.2),
+    (np.cosh, _named("cosh"), 1.6),
+    (np.sinh, _named("sinh"), 1.7),
+    (lambda a: np.log1p(a), lambda t: ("log", ("add", "1", t)), 1.8),
+    (np.arctan, _named("atan"), 2.6),
+    (np.arcsin, _named("asin"), 2.6),
+    (np.arccos, _named("acos"), 2.7),
 )
 
 # Factors inside a curve, with their order. They are starting points: the fit moves
@@ -192,7 +192,8 @@ def _triples(powers: Terms, exponents: Sequence[Exponents], most: int) -> Terms:
         :40
     ]
     n_rows = powers.values.shape[1]
-    values, trees, order = [], [], []
+    values, order = [], []
+    trees: list[Tree] = []
     for x, a in enumerate(kept):
         for y in range(x + 1, len(kept)):
             b = kept[y]

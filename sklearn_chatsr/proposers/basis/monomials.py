@@ -123,3 +123,14 @@ def polynomial(columns: Columns, degree: int) -> Terms | None:
             trees.append(product([(columns.leaves[j], p) for j, p in powers]))
             order.append(float(total))
     return Terms(np.array(values), trees, np.array(order))
+
+
+def polynomial_of_each(columns: Columns, degree: int) -> Terms:
+    """Evaluate the powers of every column up to a degree."""
+    values, trees, order = [], [], []
+    for j, leaf in enumerate(columns.leaves):
+        for p in range(1, degree + 1):
+            values.append(columns.values[j] ** p)
+            trees.append(product([(leaf, Fraction(p))]))
+            order.append(float(p))
+    return Terms(np.array(values), trees, np.array(order))

@@ -18,6 +18,9 @@ _BLOCK = 384
 # most: few columns mean many nearly equal terms.
 _DOUBLE = 2600
 _LEAST_NORM = 1e-7
+_BITS_PER_ORDER = 3.0
+_PARTNERS = 6
+_LEAST_LEFT = 1e-20
 _SIMPLE_SHARE = 0.6
 
 
@@ -31,12 +34,15 @@ class Candidates:
         Which terms these are.
     rows : ndarray of shape (n_kept, n_rows), dtype float64
         Unit vectors orthogonal to the base.
+    bits : ndarray of shape (n_kept,)
+        Price of a term, by its order: it decides between equally good ones.
     basis : ndarray of shape (n_rows, n_base)
         Orthonormal columns of the base.
     """
 
     index: npt.NDArray[np.intp]
     rows: Array
+    bits: Array
     basis: Array
 
     @classmethod
@@ -75,7 +81,8 @@ class Candidates:
             rest = first[simple:]
             best = in_turn(np.abs(rows[rest] @ screen.targets.T), most - simple)
             first = np.concatenate([first[:simple], rest[best]])
-        return cls(kept[first], rows[first], basis)
+        bits = _BITS_PER_ORDER * order[kept[first]]
+        return cls(kept[first], rows[first], bits, basis)
 
     def residual(self, target: Array) -> tuple[Array, float]:
         """Take the base out of a target: unit vector and its share of the length."""
@@ -91,7 +98,7 @@ def best_pairs(
     targets: Array,
     n_best: int,
     out_of_time: Callable[[], bool],
-) -> list[tuple[npt.NDArray[np.intp], Array]]:
+) -> list[npt.NDArray[np.intp]]:
     """Find the pairs of terms that explain each target best.
 
     Parameters
@@ -107,8 +114,9 @@ def best_pairs(
 
     Returns
     -------
-    list of (ndarray of shape (n_pairs, 2), ndarray of shape (n_pairs,))
-        Per target the pairs (positions in `candidates`) and their R2, best first.
+    list of ndarray of shape (n_pairs, 2)
+        Per target the pairs as positions in `candidates`, best first: those with the
+        shortest description of residuals and terms.
     """
     rows = candidates.rows
     n_terms = len(rows)
@@ -125,7 +133,8 @@ def best_pairs(
         gram = table[start : start + _BLOCK] @ table[start:].T
         _row_best(gram, small[:, start:], kind(slack), best[:, start:])
     return [
-        _partners(rows, inner[t], best[t], n_best, slack) for t in range(len(targets))
+        _partners(candidates, inner[t], best[t], n_best, slack)
+        for t in range(len(targets))
     ]
 
 
@@ -152,21 +161,30 @@ def _row_best(gram: Any, inner: Any, slack: Any, best: Any) -> None:
 
 
 def _partners(
-    rows: Array, inner: Array, best: Array, n_best: int, slack: float
-) -> tuple[npt.NDArray[np.intp], Array]:
+    candidates: Candidates, inner: Array, best: Array, n_best: int, slack: float
+) -> npt.NDArray[np.intp]:
     """Look the partners of the best rows up again, in float64."""
-    first = np.argsort(-best, kind="stable")[: max(n_best // 2, 1)]
+    rows, bits = candidates.rows, candidates.bits
+    price = left_bits(1.0 - best, rows.shape[1]) + bits
+    first = np.argsort(price, kind="stable")[: max(n_best // 2, 1)]
     gram = rows[first] @ rows.T
     gap = 1.0 - gram**2
     a = inner[first, None]
     with np.errstate(all="ignore"):
         q = (a * a + inner**2 - 2 * a * inner * gram) / gap
     q[gap < min(slack, 1e-6)] = 0.0
-    each = min(6, q.shape[1])
-    second = np.argpartition(-q, each - 1, axis=1)[:, :each]
+    price = left_bits(1.0 - q, rows.shape[1]) + bits
+    each = min(_PARTNERS, q.shape[1])
+    second = np.argpartition(price, each - 1, axis=1)[:, :each]
     pairs = np.stack([np.repeat(first, each), second.ravel()], axis=1)
-    value = np.take_along_axis(q, second, axis=1).ravel()
+    price = np.take_along_axis(price, second, axis=1).ravel() + bits[pairs[:, 0]]
     pairs.sort(axis=1)
     _, unique = np.unique(pairs[:, 0] * len(rows) + pairs[:, 1], return_index=True)
-    unique = unique[np.argsort(-value[unique], kind="stable")][:n_best]
-    return pairs[unique], value[unique]
+    unique = unique[np.argsort(price[unique], kind="stable")][:n_best]
+    return pairs[unique]
+
+
+def left_bits(left: Array, n_rows: int) -> Array:
+    """Give the bits of the residuals when a share of the squared target is left."""
+    bits: Array = 0.5 * n_rows * np.log2(np.maximum(left, _LEAST_LEFT))
+    return bits

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.proposers.basis.pairs import Candidates
+from sklearn_chatsr.proposers.basis.pairs import Candidates, left_bits
 from sklearn_chatsr.proposers.basis.terms import Array
 
 Chosen = npt.NDArray[np.intp]
@@ -54,21 +54,22 @@ def pursue(
     table = candidates.rows.astype(np.float32)
     sets, found = start[:width], []
     while len(sets) and sets.shape[1] < most_terms and not out_of_time():
-        sets, left = _extend(candidates.rows, table, target, sets, width)
+        sets, left = _extend(candidates, table, target, sets, width)
         found.append(sets)
-        if len(left) and left[0] < _EXACT:
+        if len(left) and left.min() < _EXACT:
             break
     return found
 
 
 def _extend(
-    rows: Array,
+    candidates: Candidates,
     table: npt.NDArray[np.float32],
     target: Array,
     sets: Chosen,
     width: int,
 ) -> tuple[Chosen, Array]:
     """Give the best sets with one more term, and what they leave of the target."""
+    rows, n_rows = candidates.rows, len(target)
     bases, _ = np.linalg.qr(rows[sets].transpose(0, 2, 1))
     residuals = target - np.einsum(
         "bnk,bk->bn", bases, np.einsum("bnk,n->bk", bases, target)
@@ -83,7 +84,8 @@ def _extend(
     gain = (unit.astype(np.float32) @ table.T) ** 2
     gain = np.where(free > 1e-4, gain / np.maximum(free, 1e-4), 0.0)
     each = min(_EACH, gain.shape[1])
-    best = np.argpartition(-gain, each - 1, axis=1)[:, :each]
+    price = left_bits(1.0 - gain, n_rows) + candidates.bits
+    best = np.argpartition(price, each - 1, axis=1)[:, :each]
     share = np.take_along_axis(gain, best, axis=1)
     left = (size**2 * (1.0 - np.minimum(share, 1.0))).ravel()
     longer = np.concatenate(
@@ -92,15 +94,16 @@ def _extend(
     longer.sort(axis=1)
     longer, first = np.unique(longer, axis=0, return_index=True)
     left = left[first]
-    ranked = np.argsort(left, kind="stable")[: 2 * width]
-    longer = longer[ranked]
+    price = left_bits(left, n_rows) + candidates.bits[longer].sum(axis=1)
+    longer = longer[np.argsort(price, kind="stable")[: 2 * width]]
     # float32 cannot tell an exact set from a good one: measure again.
     bases, _ = np.linalg.qr(rows[longer].transpose(0, 2, 1))
     residuals = target - np.einsum(
         "bnk,bk->bn", bases, np.einsum("bnk,n->bk", bases, target)
     )
     left = np.einsum("bn,bn->b", residuals, residuals)
-    ranked = np.argsort(left, kind="stable")[:width]
+    price = left_bits(left, n_rows) + candidates.bits[longer].sum(axis=1)
+    ranked = np.argsort(price, kind="stable")[:width]
     return longer[ranked], left[ranked]
 
 

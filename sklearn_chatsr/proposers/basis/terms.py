@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import variable
+from sklearn_chatsr.expressions import OPERATORS, variable
 from sklearn_chatsr.expressions.expression import Tree
 
 Array = npt.NDArray[np.float64]
@@ -92,7 +92,8 @@ class Columns:
             leaf: Tree = variable(j)
             leaves.append(leaf if scale == 1.0 else ("mul", 1.0 / scale, leaf))
         table = np.array(values).reshape(X.shape[1], len(X))
-        return cls(table, leaves, tuple((table > 0).all(axis=1).tolist()))
+        positive = tuple(bool(np.all(row > 0)) for row in table)
+        return cls(table, leaves, positive)
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -103,6 +104,28 @@ class Columns:
             self.values[list(index)],
             [self.leaves[j] for j in index],
             tuple(self.positive[j] for j in index),
+        )
+
+    def rows(self, index: npt.NDArray[np.intp]) -> Columns:
+        """Give some of the rows."""
+        return Columns(self.values[:, index], self.leaves, self.positive)
+
+    def combine(self, name: str, j: int, k: int) -> Columns:
+        """Put a combination of two columns in their place.
+
+        Parameters
+        ----------
+        name : str
+            The binary operator.
+        j, k : int
+            The two columns.
+        """
+        value = OPERATORS[name].numpy(self.values[j], self.values[k])
+        rest = self.keep([i for i in range(len(self)) if i not in (j, k)])
+        return Columns(
+            np.concatenate([rest.values, value[None]]),
+            [*rest.leaves, (name, self.leaves[j], self.leaves[k])],
+            (*rest.positive, bool(np.all(value > 0))),
         )
 
 

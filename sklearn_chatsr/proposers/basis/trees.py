@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from sklearn_chatsr.expressions import OPERATORS, is_integer, is_variable
+from sklearn_chatsr.expressions import OPERATORS, is_integer
 from sklearn_chatsr.expressions.expression import Tree
 
 _SNAP = 1e-7
@@ -21,13 +21,6 @@ _POWERS = frozenset({"sqrt", "cbrt", "sq", "cube", "inv", "pow", "abs"})
 def size(tree: Tree) -> int:
     """Count the nodes."""
     return 1 + sum(map(size, tree[1:])) if isinstance(tree, tuple) else 1
-
-
-def leaves_of(tree: Tree) -> set[str]:
-    """Collect the variables."""
-    if isinstance(tree, tuple):
-        return set().union(*map(leaves_of, tree[1:]))
-    return {tree} if isinstance(tree, str) and is_variable(tree) else set()
 
 
 def snap(value: float, exact: bool) -> Tree:
@@ -72,6 +65,18 @@ def linear_combination(
         return snap(constant, exact)
     if constant != 0.0:
         tree = ("add", tree, snap(constant, exact))
+    return tree
+
+
+def as_power(tree: Tree) -> Tree:
+    """Write ``exp(a*log(b))`` as ``b^a``, which is shorter."""
+    if not isinstance(tree, tuple):
+        return tree
+    tree = (tree[0], *map(as_power, tree[1:]))
+    if tree[0] == "exp" and isinstance(tree[1], tuple) and tree[1][0] == "mul":
+        for exponent, log in (tree[1][1:], tree[1][:0:-1]):
+            if isinstance(log, tuple) and log[0] == "log":
+                return ("pow", log[1], exponent)
     return tree
 
 
