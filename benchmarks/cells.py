@@ -104,6 +104,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         "params": answer.get("settings"),
         "version": answer.get("version"),
         "time_time": answer.get("seconds"),
+        "cpu_share": _share(answer.get("process_seconds"), answer.get("seconds")),
         "process_time": answer.get("process_seconds"),
         "peak_memory": answer.get("peak_memory"),
         "evaluations": answer.get("evaluations"),
@@ -170,19 +171,24 @@ def _assess(
         None if truth is None else truth.to_infix(),
         positions,
         found["r2_test"],
+        labels=trial.names,
         seconds=cell.symbolic_seconds,
     )
-    assessed["symbolic_model"] = expression.to_infix(trial.names)
     assessed["complexity_function"] = "sympy"
     assessed["n_tokens"] = expression.size
-    # SymPy ran into its limit before it had counted: our own nodes are the best guess.
+    # SymPy ran into its limit before it had counted: our own tree is the best guess.
+    assessed.setdefault("symbolic_model", expression.to_infix(trial.names))
     assessed.setdefault("model_size", expression.size)
     if truth is not None:
-        assessed["true_model"] = truth.to_infix(trial.names)
         assessed["exact_solution"] = metrics.is_exact(
             found["fvu_unseen"], assessed["model_size"], assessed.get("true_size")
         )
     return assessed
+
+
+def _share(process: float | None, wall: float | None) -> float | None:
+    """Give the processors that a fit had; well below its threads, others had them."""
+    return None if process is None or not wall else process / wall
 
 
 def _agrees(expression: Expression, X: Array, predicted: Array) -> bool:

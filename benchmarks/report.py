@@ -27,6 +27,8 @@ from benchmarks.summary import (
 )
 
 _MOST_FAILURES = 40
+# A fit of one thread that had less of a core than this was slowed down by others.
+_BUSY = 0.8
 _CAPTIONS = {
     "ranks": "Median rank of test R2 against median rank of size.",
     "recovery": "Share of problems solved exactly within so many seconds of fitting.",
@@ -165,6 +167,13 @@ def _conditions(results: Sequence[str | Path], frame: pd.DataFrame) -> str:
         ]
         for name, reason in run["absent_problems"].items():
             lines.append(f"- absent data set {name}: {reason}")
+    share = pd.to_numeric(frame.get("cpu_share", pd.Series(dtype=float)))
+    longer = share[pd.to_numeric(frame.get("time_time")) > 1]
+    if longer.median() < _BUSY:
+        lines.append(
+            f"- **the machine was busy**: a fit had {longer.median():.2f} of a core "
+            "(median); what is found within a time cannot be compared with other runs"
+        )
     lines += [
         "- shares are means over problems, other numbers medians; in brackets the "
         "95 % bootstrap interval over problems; a failed cell counts as unsolved",

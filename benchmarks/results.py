@@ -82,6 +82,8 @@ def load_published(path: str | Path) -> pd.DataFrame:
     frame = frame.drop(columns=[c for c in frame.columns if c.startswith("Unnamed")])
     if "algorithm" not in frame:
         raise ValueError(f"{path} is no table of results: no column `algorithm`.")
+    if {"metric", "noise"} <= set(frame.columns):
+        frame = _by_group(frame)
     names = frame["algorithm"].astype(str)
     frame["is_symbolic"] = names.str.startswith("*")
     frame["algorithm"] = names.str.removeprefix("*")
@@ -97,6 +99,23 @@ def load_published(path: str | Path) -> pd.DataFrame:
     if path.name == _ONLY_CLEAN:
         frame = frame[frame["target_noise"] == 0.0]
     return frame.assign(status="ok", record="published", origin=path.stem)
+
+
+def _by_group(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn one row per metric and one column per group into rows of groups."""
+    groups = [c for c in ("feynman116", "strogatz14", "all130") if c in frame]
+    long = frame.melt(["algorithm", "metric", "noise"], groups, var_name="group")
+    wide = long.pivot_table(
+        index=["algorithm", "group", "noise"], columns="metric", values="value"
+    )
+    wide = wide.reset_index().rename(
+        columns={
+            "noise": "target_noise",
+            "accuracy_solution_share": "accuracy_solution",
+            "symbolic_solution_pct": "symbolic_rate",
+        }
+    )
+    return wide.assign(dataset=wide["group"]).rename_axis(columns=None)
 
 
 def method_records(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:

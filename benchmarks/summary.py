@@ -21,6 +21,7 @@ MEDIANS = {
     "r2_test": "R2 test",
     "model_size": "size",
     "time_time": "seconds",
+    "cpu_share": "CPU share",
     "peak_memory": "memory (MB)",
 }
 FRIEDMAN = "_fri_"

@@ -17,7 +17,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def assess(
     names: Sequence[str],
     r2_test: float,
     *,
+    labels: Sequence[str] | None = None,
     seconds: float = 60.0,
 ) -> dict[str, Any]:
     """Compare a found formula with the true one by SRBench's rule.
@@ -89,15 +90,18 @@ def assess(
         Names of the columns.
     r2_test : float
         The rule is applied only above 0.5.
+    labels : sequence of str, optional
+        Names to print, where those in the formula are positions (``x1``, ``x2``).
     seconds : float, default=60
         Limit for all of SymPy's work; a kill, not a request.
 
     Returns
     -------
     dict
-        SRBench's keys ``model_size``, ``simplified_symbolic_model``,
-        ``simplified_complexity``, ``symbolic_error*``, ``symbolic_fraction*``,
-        ``sympy_exception``, and ``symbolic_solution``, ``true_size``, ``simplicity``.
+        SRBench's keys ``symbolic_model``, ``model_size``, ``simplicity``,
+        ``simplified_symbolic_model``, ``simplified_complexity``, ``symbolic_error*``,
+        ``symbolic_fraction*``, ``sympy_exception``; ours ``symbolic_solution``,
+        ``true_size``.
         What the limit cut off is missing, and ``symbolic_solution`` is then False.
     """
     question = {
@@ -105,6 +109,7 @@ def assess(
         "truth": truth,
         "names": list(names),
         "r2_test": r2_test,
+        "labels": None if labels is None else list(labels),
     }
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -139,16 +144,22 @@ def assess(
 
 
 def answer(
-    formula: str, truth: str | None, names: Sequence[str], r2_test: float
-) -> Any:
+    formula: str,
+    truth: str | None,
+    names: Sequence[str],
+    r2_test: float,
+    labels: Sequence[str] | None = None,
+) -> Iterator[dict[str, Any]]:
     """Yield what becomes known, step by step, in the order of its cost."""
     import sympy
 
-    parsed = round_floats(to_srbench_sympy(read_formula(formula, names), names))
-    yield {"model_size": n_nodes(parsed)}
+    labels = names if labels is None else labels
+    exact = to_srbench_sympy(read_formula(formula, names), labels)
+    parsed = round_floats(exact)
+    yield {"symbolic_model": str(exact), "model_size": n_nodes(parsed)}
     true_model = None
     if truth is not None:
-        true_model = to_srbench_sympy(read_formula(truth, names), names)
+        true_model = to_srbench_sympy(read_formula(truth, names), labels)
         true_model = round_floats(true_model)
         yield {"true_model": str(true_model), "true_size": n_nodes(true_model)}
     model = sympy.simplify(parsed, ratio=1)

@@ -115,7 +115,7 @@ def test_a_solved_cell_holds_every_score(line, method, limits):
     assert record["symbolic_solution"] is True
     assert record["exact_solution"] is True
     assert record["model_size"] == record["true_size"] == 5
-    assert record["symbolic_model"] == "2*x + 1"
+    assert record["symbolic_model"] == record["true_model"] == "2*x + 1"
     assert record["complexity_function"] == "sympy"
 
 

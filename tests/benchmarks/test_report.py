@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from benchmarks.comparison import compare
 from benchmarks.metrics import bootstrap_interval, fvu, is_exact, scores
 from benchmarks.plots import profile_data, recovery_data
-from benchmarks.report import to_html
+from benchmarks.report import to_html, write_report
 from benchmarks.results import load_published, load_results
 from benchmarks.summary import group_tables, ranks
 
@@ -128,6 +129,47 @@ def test_published_tables_load_into_the_same_columns(tmp_path):
     assert frame["time_time"].tolist()[1] == 9
     assert frame["algorithm"].tolist() == ["AFP", "AFP"]
     assert load_published(tmp_path / "blackbox.csv")["is_symbolic"].all()
+
+
+def test_published_shares_by_noise_become_rows_of_groups(tmp_path):
+    path = tmp_path / "by_noise.csv"
+    path.write_text(
+        "algorithm,metric,noise,feynman116,all130,origin\n"
+        "AFP,accuracy_solution_share,0.1,0.5,0.4,figure\n"
+        "AFP,symbolic_solution_pct,0.1,20,10,figure\n"
+    )
+
+    frame = load_published(path).set_index("group")
+
+    assert frame.loc["all130", "accuracy_solution"] == 0.4
+    assert frame.loc["feynman116", "symbolic_solution"] == 0.2
+    assert frame["target_noise"].tolist() == [0.1, 0.1]
+
+
+def test_a_busy_machine_is_told(tmp_path):
+    path = tmp_path / "run.jsonl"
+    record = {
+        "record": "cell",
+        "status": "ok",
+        "dataset": "p",
+        "group": "toy",
+        "algorithm": "a",
+        "random_state": 1,
+        "target_noise": 0.0,
+        "r2_test": 0.5,
+        "r2_zero_test": 0.5,
+        "model_size": 3,
+        "time_time": 10.0,
+        "cpu_share": 0.3,
+        "accuracy_solution": False,
+    }
+    path.write_text(json.dumps(record) + "\n")
+    (busy, *_) = write_report([path], tmp_path / "busy")
+    path.write_text(json.dumps(record | {"cpu_share": 0.97}) + "\n")
+    (idle, *_) = write_report([path], tmp_path / "idle")
+
+    assert "the machine was busy" in busy.read_text()
+    assert "the machine was busy" not in idle.read_text()
 
 
 def test_the_page_escapes_what_methods_report():
