@@ -159,7 +159,8 @@ def _is_exact(
         return False
     best = min(done, key=lambda fit: fit.fvu)
     error = best.expression.evaluate(X_unseen) - y_unseen
-    return bool(np.mean(error**2) <= EXACT * np.var(y_unseen))
+    with np.errstate(over="ignore"):
+        return bool(np.mean(error**2) <= EXACT * np.var(y_unseen))
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:

@@ -52,6 +52,7 @@ class ModelProposer:
 
     Examples
     --------
+    >>> from sklearn_chatsr.proposers.model import ModelProposer
     >>> ModelProposer().name
     'model'
     """

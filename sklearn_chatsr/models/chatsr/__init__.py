@@ -27,11 +27,13 @@ from sklearn_chatsr.models.chatsr.processing_chatsr import (
     ChatSRProcessor,
 )
 
-AutoConfig.register("chatsr", ChatSRConfig)
-AutoModel.register(ChatSRConfig, ChatSRModel)
-AutoModelForCausalLM.register(ChatSRConfig, ChatSRForExpressionGeneration)
-AutoFeatureExtractor.register(ChatSRConfig, ChatSRFeatureExtractor)
-AutoProcessor.register(ChatSRConfig, ChatSRProcessor)
+AutoConfig.register("chatsr", ChatSRConfig, exist_ok=True)
+AutoModel.register(ChatSRConfig, ChatSRModel, exist_ok=True)
+AutoModelForCausalLM.register(
+    ChatSRConfig, ChatSRForExpressionGeneration, exist_ok=True
+)
+AutoFeatureExtractor.register(ChatSRConfig, ChatSRFeatureExtractor, exist_ok=True)
+AutoProcessor.register(ChatSRConfig, ChatSRProcessor, exist_ok=True)
 
 __all__ = [
     "ChatSRConfig",
