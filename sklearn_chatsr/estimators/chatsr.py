@@ -19,6 +19,7 @@ from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.fitting import warm_up
+from sklearn_chatsr.models.loading import find_checkpoint
 from sklearn_chatsr.proposers import BasisProposer, Proposer, TemplateProposer
 from sklearn_chatsr.selection import Candidate, Selection
 
@@ -195,6 +196,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             raise ValueError(
                 f"Unknown proposers {unknown}. Allowed: {', '.join(_PROPOSERS)}."
             )
+        if "model" in self.proposers:
+            find_checkpoint(self.model)  # refused now, not after the other searches
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
         columns = _select_columns(X, y, weight, seed)

@@ -20,7 +20,11 @@ def regressor():
 def tiny_regressor():
     """With the small random checkpoint of the tests."""
     return ChatSRRegressor(
-        model=str(TINY), n_candidates=16, max_time=60.0, random_state=0
+        model=str(TINY),
+        proposers=("templates", "model"),
+        n_candidates=16,
+        max_time=60.0,
+        random_state=0,
     )
 
 
