@@ -13,18 +13,29 @@ from benchmarks.summary import counted, ranks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SOON = 0.01  # seconds
+
 
 def recovery_data(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Give, for each method, the share of cells solved within so many seconds."""
+    """Give, for each method, the share of cells solved within so many seconds.
+
+    Every curve starts at nothing and goes on to the longest fit of any method.
+    """
     cells = counted(frame)
     column = "exact_solution" if "exact_solution" in cells else "accuracy_solution"
     cells = cells[cells[column].notna()]
+    longest = cells["time_time"].astype(float).max()
     curves = {}
     for method, part in cells.groupby("algorithm", sort=False):
         solved = part[part[column].astype(float) >= 1.0]
         seconds = np.sort(solved["time_time"].astype(float).to_numpy())
-        share = np.arange(1, len(seconds) + 1) / max(len(part), 1)
-        curves[str(method)] = pd.DataFrame({"seconds": seconds, "share": share})
+        share = np.arange(len(seconds) + 1) / len(part)
+        curves[str(method)] = pd.DataFrame(
+            {
+                "seconds": np.concatenate([[_SOON], seconds, [longest]]),
+                "share": np.append(share, share[-1]),
+            }
+        )
     return curves
 
 

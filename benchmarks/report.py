@@ -167,8 +167,8 @@ def _conditions(results: Sequence[str | Path], frame: pd.DataFrame) -> str:
         ]
         for name, reason in run["absent_problems"].items():
             lines.append(f"- absent data set {name}: {reason}")
-    share = pd.to_numeric(frame.get("cpu_share", pd.Series(dtype=float)))
-    longer = share[pd.to_numeric(frame.get("time_time")) > 1]
+    timed = frame.reindex(columns=["cpu_share", "time_time"]).apply(pd.to_numeric)
+    longer = timed.loc[timed["time_time"] > 1, "cpu_share"]
     if longer.median() < _BUSY:
         lines.append(
             f"- **the machine was busy**: a fit had {longer.median():.2f} of a core "

@@ -25,6 +25,7 @@ MEDIANS = {
     "peak_memory": "memory (MB)",
 }
 FRIEDMAN = "_fri_"
+WORST_R2 = -1e300
 
 
 def finished(frame: pd.DataFrame) -> pd.DataFrame:
@@ -49,8 +50,9 @@ def counted(frame: pd.DataFrame) -> pd.DataFrame:
         of_group = frame["group"].isin(formula_groups) | (column == "accuracy_solution")
         # A forest has no formula: it solves none, which is not the same as unknown.
         frame.loc[of_group & (failed | frame[column].isna()), column] = 0.0
-    if "r2_zero_test" in frame:
-        frame.loc[failed, "r2_zero_test"] = 0.0
+    for column, worst in (("r2_test", WORST_R2), ("r2_zero_test", 0.0)):
+        if column in frame:
+            frame[column] = pd.to_numeric(frame[column]).mask(failed, worst)
     return frame
 
 
@@ -197,5 +199,7 @@ def _short(value: float, digits: str) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float) and (math.isnan(value) or value < -1e6):
+        return "–" if math.isnan(value) else "< -1e6"  # noqa: RUF001
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

@@ -59,10 +59,6 @@ class Ours(Method):
         """Write the chosen formula with all digits."""
         return self.estimator.expression_.to_infix()
 
-    def evaluations(self) -> int | None:
-        """Count the candidates that were kept."""
-        return len(self.estimator.candidates_)
-
 
 def _known_proposers() -> tuple[str, ...]:
     """Name what the default of the regressor and its parameter list know."""

@@ -54,6 +54,7 @@ def test_a_failed_cell_counts_as_unsolved(frame):
     assert table.loc["b", "accuracy_solution"] == 0.5
     assert table.loc["b", "exact_solution"] == 0.0
     assert table.loc["b", "failed"] == 1
+    assert table.loc["b", "r2_test"] < -1e290  # the median of one good and one failed
     assert table.loc["b", "problems"] == 2
 
 
@@ -76,7 +77,10 @@ def test_differences_are_paired_by_problem(frame):
 
 
 def test_curves_count_failures_in_the_denominator(frame):
-    assert recovery_data(frame)["a"]["share"].tolist() == [0.5]
+    recovery = recovery_data(frame)
+    assert recovery["a"]["share"].tolist() == [0.0, 0.5, 0.5]
+    assert recovery["a"]["seconds"].tolist() == [0.01, 2.0, 2.0]
+    assert recovery["b"]["share"].tolist() == [0.0, 0.0]
     profile = profile_data(frame)["b"]
     assert profile["share"].max() == 0.5
 

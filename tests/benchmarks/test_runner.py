@@ -17,7 +17,7 @@ from benchmarks.runner import Plan, run
 
 ROOT = Path(__file__).parents[2]
 # What a clock or a scheduler decides.
-VARYING = {"time_time", "process_time", "peak_memory"}
+VARYING = {"time_time", "process_time", "cpu_share", "peak_memory"}
 
 
 @pytest.fixture
