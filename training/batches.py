@@ -17,6 +17,9 @@ from training.skeletons import Skeleton
 
 Batch = dict[str, torch.Tensor]
 
+# Encoded targets that are kept; a run of many hours would hold ever more.
+_MOST_KNOWN = 200_000
+
 
 @dataclass(frozen=True, slots=True)
 class BatchConfig:
@@ -114,6 +117,8 @@ class Batcher:
 
     def _target(self, tables: Tables) -> list[int]:
         key = tables.expression.tokens
+        if len(self._ids) > _MOST_KNOWN:
+            self._ids.clear()
         if key not in self._ids:
             self._ids[key] = self.processor.encode_expression(tables.expression)
         return self._ids[key]

@@ -6,9 +6,8 @@ Run ``python -m training.export runs/small/model FOLDER``.
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
-
-import torch
 
 from sklearn_chatsr.models import load_model
 
@@ -24,8 +23,8 @@ def export(source: Path, target: Path) -> None:
         Folder to write; other files in it, such as the model card, stay.
     """
     model, processor = load_model(source, "cpu")
-    model.to(torch.float16)
-    model.save_pretrained(target)
+    # The loaded model is shared by the process: convert a copy.
+    copy.deepcopy(model).half().save_pretrained(target)
     processor.save_pretrained(target)
 
 

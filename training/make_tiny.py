@@ -54,7 +54,6 @@ def make_tiny(target: Path, seed: int = 0) -> None:
             "eos_token_id": tokenizer.eos_token_id,
         },
         point_token_id=tokenizer.convert_tokens_to_ids("<|point|>"),
-        attn_implementation="eager",
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -62,7 +61,7 @@ def make_tiny(target: Path, seed: int = 0) -> None:
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.bos_token_id = tokenizer.bos_token_id
     model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.to(torch.float16).save_pretrained(target)
+    model.half().save_pretrained(target)
     processor.save_pretrained(target)
 
 
