@@ -21,10 +21,9 @@ from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
 from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import (
-    factors_of,
+    fraction_of,
     linear_combination,
     size,
-    snap,
 )
 
 _EXACT_POWER = 1e-5
@@ -331,15 +330,21 @@ class Product(Formulation):
         for ways in choices_of(*options):
             total = {j: float(p) for j, p in powers.items()}
             parts: list[tuple[Tree, float, bool]] = []
+            sign = np.sign(self.y)
             for (way, moved), (i, c) in zip(ways, factors, strict=True):
                 for j, p in moved.items():
                     total[j] = total.get(j, 0.0) - c * float(p)
-                parts.append((way, c, bool(np.all(self.factors.values[i] > 0))))
-            parts += [
-                (self.columns.leaves[j], p, self.columns.positive[j])
-                for j, p in sorted(total.items())
-            ]
-            tree = self._write(parts, exponents, float(hit.coefficients[0]), exact)
+                value = self.factors.values[i]
+                for j, p in moved.items():
+                    value = value * np.sign(self.columns.values[j]) ** int(p)
+                parts.append((way, c, bool(np.all(value > 0))))
+                sign = sign * np.sign(value) ** (round(c) % 2)
+            for j, exponent in sorted(total.items()):
+                leaf, positive = self.columns.leaves[j], self.columns.positive[j]
+                parts.append((leaf, exponent, positive))
+                sign = sign * np.sign(self.columns.values[j]) ** (round(exponent) % 2)
+            scale = float(np.exp(hit.coefficients[0])) * (1 if sign.sum() > 0 else -1)
+            tree = self._write(parts, exponents, scale, exact)
             if tree is not None:
                 written.append(tree)
         written.sort(key=size)
@@ -349,25 +354,18 @@ class Product(Formulation):
         """Write ``1 + a/b`` also as ``(b + a)/b``; give the powers of columns of b."""
         ways: list[tuple[Tree, dict[int, Fraction]]] = [(tree, {})]
         if isinstance(tree, tuple) and tree[0] in ("add", "sub") and tree[1] == "1":
-            parts = factors_of(tree[2], self.columns.leaves)
-            if parts is not None:
-                number, exponents = parts
-                below = [(j, -p) for j, p in exponents.items() if p < 0]
-                above = [(j, p) for j, p in exponents.items() if p > 0]
-                if below:
-                    leaves = self.columns.leaves
-                    bottom = product([(leaves[j], p) for j, p in below])
-                    top = product([(leaves[j], p) for j, p in above])
-                    if number != "1":
-                        top = ("mul", number, top)
-                    ways.append(((tree[0], bottom, top), dict(below)))
+            leaves = self.columns.leaves
+            top, below = fraction_of(tree[2], leaves)
+            if below:
+                bottom = product([(leaves[j], p) for j, p in below.items()])
+                ways.append(((tree[0], bottom, top), below))
         return ways
 
     def _write(
         self,
         parts: Sequence[tuple[Tree, float, bool]],
         exponents: Sequence[tuple[float, Tree]],
-        log_scale: float,
+        scale: float,
         exact: bool,
     ) -> Tree | None:
         near = _EXACT_POWER if exact else _LIKELY_POWER
@@ -386,12 +384,10 @@ class Product(Formulation):
         tree: Tree = product(powers) if powers else "1"
         for factor in free:
             tree = ("mul", tree, factor)
-        sign = 1.0 if np.median(self.y) > 0 else -1.0
         if exponents:
             exponent = linear_combination(exponents, 0.0, exact)
             tree = ("mul", tree, ("exp", exponent))
-        scale = snap(sign * float(np.exp(log_scale)), exact)
-        return tree if scale == "1" else ("mul", scale, tree)
+        return linear_combination([(scale, tree)], 0.0, exact)
 
 
 def _gather(powers: list[tuple[Tree, Fraction]]) -> list[tuple[Tree, Fraction]]:

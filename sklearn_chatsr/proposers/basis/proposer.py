@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -89,15 +90,14 @@ class BasisProposer:
         if not used:
             return
         columns, y = columns.keep(used), y / scale
-        smaller = _reduced(columns, y, out_of_time)
-        if smaller is not None:
-            factor, kept, rest = smaller
+        for factor, kept, rest in _reduced(columns, y, out_of_time):
             outer: Tree = factor if scale == 1.0 else ("mul", scale, factor)
             if kept is None:
                 yield [outer]
             else:
-                task = self._task(kept, rest, lambda tree: ("mul", outer, tree))
-                yield from search(task, out_of_time)
+                yield from search(
+                    self._task(kept, rest, partial(_multiplied, outer)), out_of_time
+                )
         if not out_of_time():
             task = self._task(
                 columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t)
@@ -115,49 +115,46 @@ class BasisProposer:
 
 def _reduced(
     columns: Columns, y: Array, out_of_time: Callable[[], bool]
-) -> tuple[Tree, Columns | None, Array] | None:
+) -> list[tuple[Tree, Columns | None, Array]]:
     """Divide out plain powers and combine columns until nothing more is found.
 
     Returns
     -------
-    factor : tree
-        The powers in front of the law.
-    columns : Columns or None
-        What is left; None when the powers are the whole law.
-    y : ndarray
-        The target over the factor.
+    list of (tree, Columns or None, ndarray)
+        The powers in front of the law, what columns are left (None when the powers are
+        the whole law), and the target over the powers. The smallest problem first, then
+        the one with all its columns still apart, which rests on less.
     """
-    factor: list[Tree] = []
-    reduced = False
+    factor: Tree = "1"
+    apart: list[tuple[Tree, Columns | None, Array]] = []
+    smallest: list[tuple[Tree, Columns | None, Array]] = []
     while len(columns) > 1 and not out_of_time():
         X = columns.values.T
         powers = plain_powers(X, y)
         if powers:
-            reduced = True
             leaves = columns.leaves
-            factor.append(product([(leaves[j], p) for j, p in powers.items()]))
+            divided = product([(leaves[j], p) for j, p in powers.items()])
+            factor = _multiplied(factor, divided)
             for j, p in powers.items():
                 y = y / np.abs(columns.values[j]) ** float(p)
                 if p.denominator == 1 and p % 2 and columns.values[j][0] < 0:
                     y = -y
             rest = [j for j in range(len(columns)) if j not in powers]
             if not rest or np.ptp(y) <= 1e-9 * np.abs(y).max():
-                return _times(factor), None, y
+                return [(factor, None, y), *apart]
             columns = columns.keep(rest)
-            continue
-        combined = combined_columns(X, y)
-        if combined is None:
-            break
-        reduced = True
-        columns = columns.combine(*combined)
-    if not reduced:
-        return None
+            if not smallest:
+                apart = [(factor, columns, y)]
+                continue
+        else:
+            combined = combined_columns(X, y)
+            if combined is None:
+                break
+            columns = columns.combine(*combined)
+        smallest = [(factor, columns, y)]
     logger.debug("Reduced to %s, divided by %s.", columns.leaves, factor)
-    return (_times(factor) if factor else "1"), columns, y
+    return smallest + apart
 
 
-def _times(trees: Sequence[Tree]) -> Tree:
-    tree = trees[0]
-    for factor in trees[1:]:
-        tree = ("mul", tree, factor)
-    return tree
+def _multiplied(factor: Tree, tree: Tree) -> Tree:
+    return tree if factor == "1" else ("mul", factor, tree)

@@ -28,6 +28,7 @@ _MOST_COLUMNS = 12
 _ROWS_PER_PARAMETER, _ENOUGH_PER_PARAMETER = 4, 12
 # F statistics: of a column that is gone, and of one that is there.
 _ABSENT, _PRESENT = 2.5, 8.0
+_POOR = 0.3  # a model that misses more of the variance has nothing to say
 _STANDARD_ERRORS = 3.0
 _LARGEST_ERROR = 0.08
 # Of a column that comes closer to 0 a power has a few huge values, and nothing else.
@@ -92,8 +93,7 @@ def combined_columns(X: Array, y: Array) -> tuple[str, int, int] | None:
         return None
     n_rows = _ENOUGH_PER_PARAMETER * comb(X.shape[1] + degree, degree)
     X, y = X[:n_rows], y[:n_rows]
-    one_sign = bool(np.all(y > 0) or np.all(y < 0))
-    targets = [y, np.log(np.abs(y))] if one_sign else [y]
+    targets = _smooth_targets(y)
     best: tuple[float, str, int, int] | None = None
     for j, k in combinations(range(X.shape[1]), 2):
         for name, kept, gone in _combinations(X[:, j], X[:, k]):
@@ -101,13 +101,25 @@ def combined_columns(X: Array, y: Array) -> tuple[str, int, int] | None:
             changed[:, j], changed[:, k] = kept, gone
             features = _standardised(changed)
             inside, outside = _polynomial(features, k, degree)
-            for target in targets:
-                statistic = _f_statistic(outside, inside, target)
-                if statistic < _ABSENT and (best is None or statistic < best[0]):
-                    mine, others = _polynomial(np.delete(features, k, 1), j, degree)
-                    if _f_statistic(others, mine, target) > _PRESENT:
-                        best = (statistic, name, j, k)
+            statistics = _f_statistics(outside, inside, targets)
+            which = int(np.argmin(statistics))
+            statistic = float(statistics[which])
+            if statistic < min(_ABSENT, best[0] if best else np.inf):
+                mine, others = _polynomial(np.delete(features, k, 1), j, degree)
+                target = targets[which]
+                present = _f_statistic(others, mine, target) > _PRESENT
+                if present and _missed(np.hstack([others, mine]), target) < _POOR:
+                    best = (statistic, name, j, k)
     return None if best is None else best[1:]
+
+
+def _smooth_targets(y: Array) -> Array:
+    """Give transforms of the target; one of them may be smooth."""
+    targets = [y]
+    if np.all(y > 0) or np.all(y < 0):
+        targets += [np.log(np.abs(y)), y**2, 1 / y, y**-2]
+    table = np.array(targets)
+    return table[np.isfinite(table).all(axis=1)]
 
 
 def _combinations(a: Array, b: Array) -> Iterator[tuple[str, Array, Array]]:
@@ -178,19 +190,32 @@ def _polynomial(features: Array, j: int, degree: int) -> tuple[Array, Array]:
 
 def _f_statistic(base: Array, extra: Array, target: Array) -> float:
     """Tell how much the extra columns explain beside the base."""
-    if not np.isfinite(target).all():
-        return np.inf
+    return float(_f_statistics(base, extra, target[None])[0])
+
+
+def _f_statistics(base: Array, extra: Array, targets: Array) -> Array:
+    """Tell how much the extra columns explain of each target beside the base."""
+    if not np.isfinite(targets).all():
+        return np.full(len(targets), np.inf)
     basis, _ = np.linalg.qr(base)
-    residual = target - basis @ (basis.T @ target)
+    residuals = targets.T - basis @ (basis.T @ targets.T)
     free = extra - basis @ (basis.T @ extra)
     directions, _ = np.linalg.qr(free)
-    explained = float(np.sum((directions.T @ residual) ** 2))
-    left = float(residual @ residual) - explained
-    freedom = len(target) - base.shape[1] - extra.shape[1]
-    size = float(target @ target)
-    if left <= 1e-20 * size:
-        return 0.0 if explained <= 1e-16 * size else np.inf
-    return explained / extra.shape[1] / (left / freedom)
+    explained = np.sum((directions.T @ residuals) ** 2, axis=0)
+    left = np.sum(residuals**2, axis=0) - explained
+    freedom = targets.shape[1] - base.shape[1] - extra.shape[1]
+    size = np.sum(targets**2, axis=1)
+    statistic = explained / extra.shape[1] / (left / freedom)
+    # A model without error: what float64 leaves decides nothing.
+    perfect = np.where(explained <= 1e-16 * size, 0.0, np.inf)
+    return np.where(left <= 1e-20 * size, perfect, statistic)
+
+
+def _missed(design: Array, target: Array) -> float:
+    """Give the share of the variance that a model leaves unexplained."""
+    basis, _ = np.linalg.qr(design)
+    residual = target - basis @ (basis.T @ target)
+    return float(residual @ residual) / float(np.sum((target - target.mean()) ** 2))
 
 
 def _first_coefficient(design: Array, target: Array) -> tuple[float, float]:

@@ -19,10 +19,11 @@ from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
-from sklearn_chatsr.proposers.basis.trees import as_power, release
+from sklearn_chatsr.proposers.basis.trees import as_power, release, size
 
 _EXACT = 1e-15  # fraction of variance unexplained by an exact formula
 _NODE_BITS = 4.0
+_SHORT = 10  # nodes
 _SMALLEST_FVU = 1e-20
 _N_PAIRS = 300
 _MOST_TERMS = 7500
@@ -75,16 +76,27 @@ def search(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     if out_of_time():
         return
     prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
-    yield _written(task, _singles(sums, prepared))
-    if out_of_time():
-        return
+    # The first exact formula ends the search. A long one waits for the pairs, which may
+    # say it in fewer words.
+    found = _singles(sums, prepared)
+    trees = _written(task, found)
+    held = trees if _exact_but_long(found, trees) else []
+    if not held:
+        yield trees
+        if out_of_time():
+            return
     if np.all(task.y != 0):
         for found in _products(task, library, out_of_time):
-            yield _written(task, found)
+            trees = _written(task, found)
+            if _exact_but_long(found, trees):
+                held = held + trees
+                break
+            yield trees
             if out_of_time():
                 return
     pairs = _pairs(sums, prepared, out_of_time)
-    yield _written(task, [(sums[t], hit) for t, _, hits in pairs for hit in hits])
+    found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
+    yield held + _written(task, found)
     if out_of_time():
         return
     ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
@@ -101,6 +113,13 @@ def search(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     if out_of_time():
         return
     yield _written(task, list(_quotients(task, library, out_of_time)))
+
+
+def _exact_but_long(
+    found: Sequence[tuple[Formulation, Hit]], trees: Sequence[Tree]
+) -> bool:
+    exact = min((hit.fvu for _, hit in found), default=1.0) < _EXACT
+    return exact and min(map(size, trees), default=0) > _SHORT
 
 
 def _screens(task: Task, transforms: Sequence[Transform]) -> tuple[Screen, Screen]:

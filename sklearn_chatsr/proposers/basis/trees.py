@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from sklearn_chatsr.expressions import OPERATORS, is_integer
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.terms import product
 
 _SNAP = 1e-7
 _LARGEST_INTEGER = 12
@@ -111,6 +112,33 @@ def factors_of(
     for j, p in second[1].items():
         joined[j] = joined.get(j, Fraction(0)) + sign * p
     return (number if number != "1" else second[0]), joined
+
+
+def fraction_of(tree: Tree, leaves: Sequence[Tree]) -> tuple[Tree, dict[int, Fraction]]:
+    """Read a fraction: what is above the bar, and the powers of columns below."""
+    monomial = factors_of(tree, leaves)
+    if monomial is not None:
+        number, powers = monomial
+        above = [(leaves[j], p) for j, p in powers.items() if p > 0]
+        below = {j: -p for j, p in powers.items() if p < 0}
+        top = product(above) if above else "1"
+        if number != "1":
+            top = number if top == "1" else ("mul", number, top)
+        return top, below
+    if isinstance(tree, tuple) and tree[0] in ("mul", "div"):
+        top, below = fraction_of(tree[1], leaves)
+        if tree[0] == "mul":
+            other, more = fraction_of(tree[2], leaves)
+            top = other if top == "1" else ("mul", top, other)
+            for j, p in more.items():
+                below[j] = below.get(j, Fraction(0)) + p
+            return top, below
+        divisor = factors_of(tree[2], leaves)
+        if divisor is not None and divisor[0] == "1":
+            for j, p in divisor[1].items():
+                below[j] = below.get(j, Fraction(0)) + p
+            return top, {j: p for j, p in below.items() if p != 0}
+    return tree, {}
 
 
 def release(tree: Tree) -> Tree:
