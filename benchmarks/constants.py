@@ -32,7 +32,7 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
-Method = Callable[[ConstantProblem, FloatArray], float]
+Method = Callable[["Task"], float]
 
 N_STARTS = 8
 RECOVERED = 1e-10
@@ -51,36 +51,50 @@ NINE = Expression(
 )
 
 
-def shared_starts(problem: ConstantProblem) -> FloatArray:
-    """Draw the starts that every method follows; linear constants start at 1."""
-    skeleton = problem.expression.skeleton()
-    starts = ConstantFitter(problem.X, problem.y, n_starts=N_STARTS).draw_starts(
-        skeleton
-    )
-    return starts if len(starts) else np.ones((1, skeleton.n_constants))
+class Task:
+    """A problem with what is prepared once for a data set, not once for a skeleton.
+
+    Parameters
+    ----------
+    problem : ConstantProblem
+        Skeleton and points.
+    starts : ndarray of shape (n_starts, n_constants), optional
+        What every method follows; default: what ours draws, linear constants at 1.
+    """
+
+    def __init__(
+        self, problem: ConstantProblem, starts: FloatArray | None = None
+    ) -> None:
+        self.X, self.y = problem.X, problem.y
+        self.skeleton = problem.expression.skeleton()
+        self.lm = ConstantFitter(self.X, self.y, n_starts=N_STARTS)
+        self.bfgs = ConstantFitter(self.X, self.y, n_starts=N_STARTS, optimizer="bfgs")
+        if starts is None:
+            starts = self.lm.draw_starts(self.skeleton)
+        if len(starts) == 0:
+            starts = np.ones((1, self.skeleton.n_constants))
+        self.starts = starts
 
 
-def fit_ours(problem: ConstantProblem, starts: FloatArray) -> float:
+def fit_ours(task: Task) -> float:
     """Fit with `ConstantFitter`, which draws its starts itself."""
-    fitter = ConstantFitter(problem.X, problem.y, n_starts=N_STARTS)
-    return fitter.fit(problem.expression.skeleton()).fvu
+    return task.lm.fit(task.skeleton).fvu
 
 
-def fit_ours_bfgs(problem: ConstantProblem, starts: FloatArray) -> float:
+def fit_ours_bfgs(task: Task) -> float:
     """Fit with ``optimizer="bfgs"``: SciPy's BFGS on compiled gradients."""
-    fitter = ConstantFitter(problem.X, problem.y, n_starts=N_STARTS, optimizer="bfgs")
-    return fitter.fit(problem.expression.skeleton()).fvu
+    return task.bfgs.fit(task.skeleton).fvu
 
 
-def fit_least_squares(problem: ConstantProblem, starts: FloatArray) -> float:
+def fit_least_squares(task: Task) -> float:
     """Fit with `scipy.optimize.least_squares` (MINPACK), analytic Jacobian in NumPy."""
     from scipy.optimize import least_squares
 
-    program = NumpyProgram(problem.expression.skeleton(), problem.X)
-    scale = problem.y.std() * np.sqrt(len(problem.y))
+    program = NumpyProgram(task.skeleton, task.X)
+    scale = task.y.std() * np.sqrt(len(task.y))
 
     def residual(constants: FloatArray) -> FloatArray:
-        value = (program(constants) - problem.y) / scale
+        value = (program(constants) - task.y) / scale
         return np.nan_to_num(value, nan=_FAULT, posinf=_FAULT, neginf=-_FAULT)
 
     def jacobian(constants: FloatArray) -> FloatArray:
@@ -88,7 +102,7 @@ def fit_least_squares(problem: ConstantProblem, starts: FloatArray) -> float:
         return np.nan_to_num(value, nan=0.0, posinf=_FAULT, neginf=-_FAULT)
 
     best = np.inf
-    for start in starts:
+    for start in task.starts:
         found = least_squares(
             residual, start, jacobian, method="lm", xtol=1e-12, ftol=1e-12, gtol=1e-12
         )
@@ -98,16 +112,16 @@ def fit_least_squares(problem: ConstantProblem, starts: FloatArray) -> float:
     return best
 
 
-def fit_scipy_bfgs(problem: ConstantProblem, starts: FloatArray) -> float:
+def fit_scipy_bfgs(task: Task) -> float:
     """Fit with `scipy.optimize.minimize` (BFGS), analytic gradient in NumPy."""
     from scipy.optimize import minimize
 
-    program = NumpyProgram(problem.expression.skeleton(), problem.X)
-    variance = problem.y.var() * len(problem.y)
+    program = NumpyProgram(task.skeleton, task.X)
+    variance = task.y.var() * len(task.y)
 
     def loss(constants: FloatArray) -> tuple[float, FloatArray]:
         jacobian = program.jacobian(constants)
-        difference = program(constants) - problem.y
+        difference = program(constants) - task.y
         with np.errstate(all="ignore"):
             value = float(difference @ difference) / variance
             slope = 2.0 * (difference @ jacobian) / variance
@@ -116,7 +130,7 @@ def fit_scipy_bfgs(problem: ConstantProblem, starts: FloatArray) -> float:
         return value, slope
 
     best = np.inf
-    for start in starts:
+    for start in task.starts:
         with np.errstate(all="ignore"):
             found = minimize(loss, start, jac=True, method="BFGS", tol=1e-12)
         best = min(best, float(found.fun))
@@ -125,21 +139,16 @@ def fit_scipy_bfgs(problem: ConstantProblem, starts: FloatArray) -> float:
     return best
 
 
-def run_method(
-    method: Method, problems: list[ConstantProblem], starts: list[FloatArray]
-) -> tuple[float, float]:
+def run_method(method: Method, tasks: list[Task]) -> tuple[float, float]:
     """Give the share recovered and the skeletons per second of one method."""
-    n_recovered = 0
+    method(tasks[0])
     began = time.process_time()
-    for problem, given in zip(problems, starts, strict=True):
-        n_recovered += method(problem, given) <= RECOVERED
+    n_recovered = sum(method(task) <= RECOVERED for task in tasks)
     seconds = time.process_time() - began
-    return n_recovered / len(problems), len(problems) / seconds
+    return n_recovered / len(tasks), len(tasks) / seconds
 
 
-def run_operon(
-    python: str, problems: list[ConstantProblem], starts: list[FloatArray]
-) -> dict[str, float] | None:
+def run_operon(python: str, tasks: list[Task]) -> dict[str, float] | None:
     """Measure pyoperon in a process of its own; None when it cannot be imported."""
     if shutil.which(python) is None:
         return None
@@ -147,16 +156,16 @@ def run_operon(
     with tempfile.TemporaryDirectory() as folder:
         given, answer = Path(folder, "problems.npz"), Path(folder, "answer.jsonl")
         arrays: dict[str, FloatArray] = {}
-        for k, problem in enumerate(problems):
-            arrays[f"X{k}"], arrays[f"y{k}"] = problem.X, problem.y
-            arrays[f"starts{k}"] = starts[k]
-        texts = np.array([" ".join(p.expression.tokens) for p in problems])
+        for k, task in enumerate(tasks):
+            arrays[f"X{k}"], arrays[f"y{k}"] = task.X, task.y
+            arrays[f"starts{k}"] = task.starts
+        texts = np.array([" ".join(task.skeleton.tokens) for task in tasks])
         np.savez(given, texts=texts, **arrays)  # type: ignore[arg-type]
         answer.touch()
         # A crash costs the problem at hand: the worker goes on with the next.
         while True:
             done = len(answer.read_text().splitlines())
-            if done == len(problems):
+            if done == len(tasks):
                 break
             command = [python, str(worker), str(given), str(answer), str(done)]
             code = subprocess.run(command, capture_output=True).returncode
@@ -190,10 +199,10 @@ def time_nine_constants(n_repeats: int) -> dict[str, float]:
     for _ in range(n_repeats):
         fitter.fit(skeleton, start=start)
     seconds = time.process_time() - began
-    problem = ConstantProblem(NINE, X, y)
+    task = Task(ConstantProblem(NINE, X, y), np.array([start]))
     began = time.process_time()
     for _ in range(n_repeats // 10):
-        scipy_fvu = fit_least_squares(problem, np.array([start]))
+        scipy_fvu = fit_least_squares(task)
     scipy_seconds = time.process_time() - began
     return {
         "ours_ms": 1e3 * seconds / n_repeats,
@@ -254,14 +263,13 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{'method':<22}{'rows':>6}{'recovered':>11}{'skeletons/s':>13}{'speed':>8}")
     for n_samples in (256, 1000):
         problems = random_problems(n_problems, n_samples, options.seed)
-        starts = [shared_starts(problem) for problem in problems]
+        tasks = [Task(problem) for problem in problems]
         reference = None
         rows = []
         for name, method in methods.items():
             if options.methods is not None and name not in options.methods:
                 continue
-            method(problems[0], starts[0])
-            share, speed = run_method(method, problems, starts)
+            share, speed = run_method(method, tasks)
             rows.append((name, share, speed))
             if name == "SciPy least_squares":
                 reference = speed
@@ -269,7 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
             ratio = f"{speed / reference:7.1f}x" if reference else ""
             print(f"{name:<22}{n_samples:>6}{share:>11.3f}{speed:>13.1f}{ratio:>8}")
         if options.methods is None or "pyoperon" in options.methods:
-            operon = run_operon(options.operon_python, problems, starts)
+            operon = run_operon(options.operon_python, tasks)
             if operon is None:
                 print(f"{'pyoperon LM':<22}{n_samples:>6}     not importable")
             else:

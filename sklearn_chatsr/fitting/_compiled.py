@@ -15,9 +15,9 @@ from sklearn_chatsr.fitting._blocks import backward, forward
 from sklearn_chatsr.fitting._equations import ADDRESSES, normal_equations
 from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
 from sklearn_chatsr.fitting._solver import (
-    draw_ranked,
     fit_program,
     hoist,
+    rank_starts,
 )
 from sklearn_chatsr.fitting._starts import seed_state
 from sklearn_chatsr.fitting._structure import compact_program, plain_program
@@ -153,7 +153,7 @@ def _build(fingerprint: int) -> Any:
         state = seed_state(codes, payload, seed)
         n_found = 0
         for more in (False, True):
-            found = draw_ranked(
+            found = rank_starts(
                 (nodes, number), n, n_linear, n_starts, more,
                 (X, H, y, root_weight), state, work,
             )  # fmt: skip

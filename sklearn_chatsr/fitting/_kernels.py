@@ -56,6 +56,9 @@ TANH = OPERATORS["tanh"].opcode
 # Inner functions carry no cache of their own: the entry points in `_blocks` and
 # `_compiled` hold them, one file on disk for each.
 inner: Any = njit(nogil=True, error_model="numpy")
+# Each function is optimised together with all that it calls, again at every level of
+# calls; those that are called once are therefore merged into their caller.
+inlined: Any = njit(nogil=True, error_model="numpy", inline="always")
 # Sums may be reordered (this is what vectorises them); NaN and inf keep their meaning.
 inner_sum: Any = njit(
     nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_chatsr.fitting._equations import damped_step, normal_equations
-from sklearn_chatsr.fitting._kernels import inner
+from sklearn_chatsr.fitting._kernels import inlined, inner
 
 # Where float64 ends: residuals of a few units in the last place.
 FLOOR = 1e-31
@@ -35,7 +35,7 @@ def solve_linear(
     return True
 
 
-@inner
+@inlined
 def _refine_linear(
     program: Any, constants: Any, n: int, fresh: bool, data: Any, work: Any, G: Any
 ) -> Any:
@@ -138,7 +138,7 @@ def minimise(
         if ok and n_linear > 0:
             # How much better would the best linear constants be at this point?
             gain = damped_step(G_new, n_linear, n_linear, 0.0, step)
-            if gain > 0.1 * G_new[0, 0]:
+            if gain > 0.1 * G_new[0, 0] and G_new[0, 0] > 0.3 * loss:
                 for k in range(n_linear):
                     trial[k] += step[k]
                 evaluations += 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_chatsr.fitting._blocks import backward, forward
 from sklearn_chatsr.fitting._equations import accumulate, damped_step
-from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
+from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inlined, inner
 from sklearn_chatsr.fitting._minimise import minimise
 from sklearn_chatsr.fitting._starts import draw_constants, draw_order
 
@@ -46,20 +46,27 @@ def rank_starts(
     program: Any,
     n: int,
     n_linear: int,
-    first_draw: int,
-    n_draws: int,
-    n_wanted: int,
+    n_starts: int,
+    more: bool,
     sample: Any,
     state: Any,
     work: Any,
 ) -> Any:
-    """Draw starts and rank them on one block, linear constants solved for.
+    """Draw the first half of the starts or (``more``) the other, and rank them.
+
+    They are scored on one block of points, linear constants solved for.
 
     Returns
     -------
     starts : ndarray of shape (n_found, n_constants)
         The best, best first; those that leave the domain are left out.
     """
+    n_wanted = (n_starts + 1) // 2
+    first_draw, n_draws = 0, _FIRST_DRAWS * n_wanted
+    if more:
+        first_draw = n_draws
+        n_wanted = n_starts - n_wanted
+        n_draws = _MORE_DRAWS * n_wanted
     nodes, number = program
     X, H, y, root_weight = sample
     V, A = work[0], work[1]
@@ -109,31 +116,7 @@ def rank_starts(
     return starts[:n_found]
 
 
-@inner
-def draw_ranked(
-    program: Any,
-    n: int,
-    n_linear: int,
-    n_starts: int,
-    more: bool,
-    sample: Any,
-    state: Any,
-    work: Any,
-) -> Any:
-    """Give the first half of the starts, or the other one, best first."""
-    n_first = (n_starts + 1) // 2
-    n_drawn = _FIRST_DRAWS * n_first
-    if not more:
-        return rank_starts(
-            program, n, n_linear, 0, n_drawn, n_first, sample, state, work
-        )
-    n_more = n_starts - n_first
-    return rank_starts(
-        program, n, n_linear, n_drawn, _MORE_DRAWS * n_more, n_more, sample, state, work
-    )
-
-
-@inner
+@inlined
 def fit_program(
     program: Any,
     best: Any,
@@ -173,14 +156,14 @@ def fit_program(
     evaluations = 0
     hits = 0
     trial = np.empty(n)
-    starts = draw_ranked(program, n, n_linear, n_starts, False, sample, state, work)
+    starts = rank_starts(program, n, n_linear, n_starts, False, sample, state, work)
     n_first = (n_starts + 1) // 2
     for turn in range(n_starts):
         j = turn
         if turn >= n_first:
             j = turn - n_first
             if j == 0:
-                starts = draw_ranked(
+                starts = rank_starts(
                     program, n, n_linear, n_starts, True, sample, state, work
                 )
         if cancel[0] != 0:
