@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sklearn_chatsr.fitting.compilation import warm_up
-from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter
+from sklearn_chatsr.fitting.constant_fit import ConstantFit
+from sklearn_chatsr.fitting.fitter import ConstantFitter
 from sklearn_chatsr.fitting.program import Program
 from sklearn_chatsr.fitting.spelling import spell_constants
 

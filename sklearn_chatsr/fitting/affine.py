@@ -10,7 +10,8 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.vocabulary import CONSTANT, arity
 
 if TYPE_CHECKING:
-    from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter
+    from sklearn_chatsr.fitting.constant_fit import ConstantFit
+    from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 
 def wrap(skeleton: Expression) -> Expression:

@@ -14,7 +14,8 @@ from sklearn_chatsr.fitting.compilation import load_kernels
 from sklearn_chatsr.fitting.program import Program
 
 if TYPE_CHECKING:
-    from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter
+    from sklearn_chatsr.fitting.constant_fit import ConstantFit
+    from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
 

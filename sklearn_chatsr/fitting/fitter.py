@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,6 +16,8 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import affine
 from sklearn_chatsr.fitting.bfgs import fit_bfgs
 from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting.constant_fit import ConstantFit
+from sklearn_chatsr.fitting.covariance import invert_normal
 from sklearn_chatsr.fitting.data import prepare
 from sklearn_chatsr.fitting.program import Program, encode
 
@@ -24,41 +25,6 @@ FloatArray = npt.NDArray[np.float64]
 
 # Skeletons per compiled call: a few milliseconds, so that Ctrl-C and threads get turns.
 _CHUNK = 16
-
-
-@dataclass(frozen=True, slots=True)
-class ConstantFit:
-    """A skeleton with fitted constants.
-
-    Attributes
-    ----------
-    expression : Expression
-        The formula; a skeleton when the fit failed.
-    loss : float
-        Weighted mean squared error; inf when the fit failed.
-    fvu : float
-        Fraction of variance unexplained, the loss over the weighted variance of y.
-    n_evaluations : int
-        Passes over the points.
-    converged : bool
-        Whether the best start ended in a minimum.
-    """
-
-    expression: Expression
-    loss: float
-    fvu: float
-    n_evaluations: int
-    converged: bool
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        """The fitted constants, in prefix order."""
-        return self.expression.constants or ()
-
-    @property
-    def failed(self) -> bool:
-        """Whether no start gave a finite value on every row."""
-        return not math.isfinite(self.loss)
 
 
 class ConstantFitter:
@@ -403,26 +369,6 @@ class ConstantFitter:
             int(n_evaluations),
             bool(converged),
         )
-
-
-def invert_normal(G: FloatArray) -> FloatArray:
-    """Invert a Gram matrix; NaN rows for what it does not determine."""
-    n = len(G)
-    inverse = np.full((n, n), np.nan)
-    diagonal = np.diag(G)
-    known = np.flatnonzero(np.isfinite(diagonal) & (diagonal > 0))
-    if len(known) == 0:
-        return inverse
-    unit = 1.0 / np.sqrt(diagonal[known])
-    values, vectors = np.linalg.eigh(G[np.ix_(known, known)] * np.outer(unit, unit))
-    good = values > 1e-13 * values[-1]
-    part = (vectors[:, good] / values[good]) @ vectors[:, good].T
-    part *= np.outer(unit, unit)
-    lost = (np.abs(vectors[:, ~good]) > 1e-3).any(axis=1)
-    part[lost, :] = np.nan
-    part[:, lost] = np.nan
-    inverse[np.ix_(known, known)] = part
-    return inverse
 
 
 def _effective_n_jobs(n_jobs: int | None) -> int:

@@ -14,7 +14,9 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.vocabulary import CONSTANT, arity
-from sklearn_chatsr.fitting.fitter import ConstantFit, ConstantFitter, invert_normal
+from sklearn_chatsr.fitting.constant_fit import ConstantFit
+from sklearn_chatsr.fitting.covariance import invert_normal
+from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 Cost = Callable[[Expression, float], float]
 Spelling = tuple[tuple[str, ...], float]
