@@ -67,7 +67,7 @@ def number_power(base: Number, exponent: Number) -> Number | None:
     if isinstance(exponent, int):
         if abs(exponent) > 64:
             return None
-        power = base**exponent if exponent >= 0 else reciprocal(base) ** -exponent
+        power = base**exponent if exponent >= 0 else over(1, base) ** -exponent
         return exact(power)
     if base < 0:
         if has_real_root(exponent):
@@ -79,9 +79,13 @@ def number_power(base: Number, exponent: Number) -> Number | None:
     return _exact_root(Fraction(base), exponent)
 
 
-def reciprocal(base: Number) -> Number:
-    """Give 1/base, exactly where base is exact."""
-    return 1.0 / base if isinstance(base, float) else Fraction(1) / base
+def over(a: Number, b: Number) -> Number:
+    """Divide two numbers, b fixed and not 0; exactly where both are exact."""
+    if a == OPEN:
+        return OPEN
+    if isinstance(a, float) or isinstance(b, float):
+        return exact(float(a) / float(b))
+    return exact(Fraction(a) / b)
 
 
 def _exact_root(base: Fraction, exponent: Fraction) -> Number | None:

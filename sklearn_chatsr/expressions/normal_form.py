@@ -39,8 +39,8 @@ from sklearn_chatsr.expressions.exact_numbers import (
     has_real_root,
     is_number,
     number_power,
+    over,
     plus,
-    reciprocal,
     times,
 )
 from sklearn_chatsr.expressions.expression import Tree
@@ -357,15 +357,8 @@ def _split_scale(node: Node) -> tuple[Number, Node]:
     if pivot == OPEN:
         (first, _), *others = node[2]
         return OPEN, ("+", node[1], ((first, 1), *others))
-    scale = reciprocal(pivot)
-    terms = tuple((term, times(c, scale)) for term, c in node[2])
-    return pivot, ("+", times(node[1], scale), _exactly_one(terms, node, pivot))
-
-
-def _exactly_one(terms: Any, node: Node, pivot: Number) -> Any:
-    """Undo the rounding of c * (1/c) for the pivot itself."""
-    pairs = zip(terms, node[2], strict=True)
-    return tuple((t, 1 if old == pivot else c) for (t, c), (_, old) in pairs)
+    terms = tuple((term, over(c, pivot)) for term, c in node[2])
+    return pivot, ("+", over(node[1], pivot), terms)
 
 
 def _power(base: Node, exponent: Node) -> Node:
