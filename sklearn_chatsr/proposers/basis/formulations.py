@@ -325,7 +325,7 @@ class Product(Formulation):
                 factors.append((i, float(c)))
             else:
                 exponents.append((float(c), self.terms.trees[i]))
-        written = []
+        written: dict[Tree, None] = {}
         options = [self._ways(self.terms.trees[i]) for i, _ in factors]
         for ways in choices_of(*options):
             total = {j: float(p) for j, p in powers.items()}
@@ -344,11 +344,11 @@ class Product(Formulation):
                 parts.append((leaf, exponent, positive))
                 sign = sign * np.sign(self.columns.values[j]) ** (round(exponent) % 2)
             scale = float(np.exp(hit.coefficients[0])) * (1 if sign.sum() > 0 else -1)
-            tree = self._write(parts, exponents, scale, exact)
-            if tree is not None:
-                written.append(tree)
-        written.sort(key=size)
-        return written[:1]
+            for whole in (False,) if exact else (False, True):
+                tree = self._write(parts, exponents, scale, exact, whole)
+                if tree is not None:
+                    written[tree] = None
+        return sorted(written, key=size)[: 1 if exact else 2]
 
     def _ways(self, tree: Tree) -> list[tuple[Tree, dict[int, Fraction]]]:
         """Write ``1 + a/b`` also as ``(b + a)/b``; give the powers of columns of b."""
@@ -367,19 +367,24 @@ class Product(Formulation):
         exponents: Sequence[tuple[float, Tree]],
         scale: float,
         exact: bool,
+        whole: bool,
     ) -> Tree | None:
+        """Write the product; ``whole`` rounds powers that a wrong factor has bent."""
         near = _EXACT_POWER if exact else _LIKELY_POWER
         powers: list[tuple[Tree, Fraction]] = []
         free: list[Tree] = []
         for base, p, positive in parts:
             rounded = Fraction(round(6 * p), 6) if exact else Fraction(round(2 * p), 2)
-            if abs(p - float(rounded)) > near or rounded.denominator == 6:
+            if abs(p - float(rounded)) > near and whole:
+                rounded = Fraction(round(p))
+            elif abs(p - float(rounded)) > near or rounded.denominator == 6:
                 free.append(("pow", base if positive else ("abs", base), p))
-            elif abs(rounded) > _HIGHEST_POWER:
+                continue
+            if abs(rounded) > _HIGHEST_POWER:
                 return None
-            elif rounded != 0:
-                whole = positive or rounded.denominator != 2
-                powers.append((base if whole else ("abs", base), rounded))
+            if rounded != 0:
+                real = positive or rounded.denominator != 2
+                powers.append((base if real else ("abs", base), rounded))
         powers = _gather(powers)
         tree: Tree = product(powers) if powers else "1"
         for factor in free:

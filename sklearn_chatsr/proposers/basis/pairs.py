@@ -65,12 +65,12 @@ class Candidates:
         """
         basis = screen.basis
         size = np.abs(values).max(axis=1, keepdims=True)
-        rows = values / size
+        rows = values / np.maximum(size, 1e-300)
         before = np.linalg.norm(rows, axis=1)
         for _ in range(2):
             rows -= (rows @ basis) @ basis.T
         norm = np.linalg.norm(rows, axis=1)
-        kept = np.flatnonzero((norm > _LEAST_NORM * before) & np.isfinite(norm))
+        kept = np.flatnonzero(np.isfinite(norm) & (norm > _LEAST_NORM * before))
         kept = kept[np.argsort(order[kept], kind="stable")]
         rows = rows[kept] / norm[kept, None]
         probe = np.random.default_rng(0).normal(size=rows.shape[1])

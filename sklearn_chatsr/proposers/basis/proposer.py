@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.reductions import combined_columns, plain_powers
-from sklearn_chatsr.proposers.basis.stages import Task, search
+from sklearn_chatsr.proposers.basis.stages import Task, search_stages
 from sklearn_chatsr.proposers.basis.terms import (
     Array,
     Columns,
@@ -60,7 +60,13 @@ class BasisProposer:
             return problem.seconds_left() < _MARGIN
 
         seen: set[tuple[str, ...]] = set()
-        for trees in self._trees(problem, rng, out_of_time):
+        search = self._trees(problem, rng, out_of_time)
+        while True:
+            # Not around the yield: the caller keeps its own error state.
+            with np.errstate(all="ignore"):
+                trees = next(search, None)
+            if trees is None:
+                return
             batch = []
             for tree in trees:
                 expression = Expression.from_tree(tree)
@@ -95,14 +101,14 @@ class BasisProposer:
             if kept is None:
                 yield [outer]
             else:
-                yield from search(
+                yield from search_stages(
                     self._task(kept, rest, partial(_multiplied, outer)), out_of_time
                 )
         if not out_of_time():
             task = self._task(
                 columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t)
             )
-            yield from search(task, out_of_time)
+            yield from search_stages(task, out_of_time)
 
     def _task(self, columns: Columns, y: Array, wrap: Callable[[Tree], Tree]) -> Task:
         n_rows = min(len(y), _FIT_ROWS + _CHECK_ROWS)

@@ -128,7 +128,9 @@ def dense_fit(
     ndarray of int or None
         The columns that are needed; None when the fit is not that close.
     """
-    scale = np.linalg.norm(design[:n_fit], axis=0)
+    if not (np.isfinite(design).all() and np.isfinite(target).all()):
+        return None
+    scale = np.abs(design[:n_fit]).max(axis=0)
     scaled = design / np.maximum(scale, 1e-300)
     kept = np.arange(design.shape[1])
     variance = float(np.var(target[n_fit:])) + 1e-300

@@ -27,10 +27,11 @@ _POWERS = (1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2), 3, -3)
 _MOST_COLUMNS = 12
 _ROWS_PER_PARAMETER, _ENOUGH_PER_PARAMETER = 4, 12
 # F statistics: of a column that is gone, and of one that is there.
-_ABSENT, _PRESENT = 2.5, 8.0
+_ABSENT, _PRESENT = 4.0, 10.0
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
-_STANDARD_ERRORS = 3.0
-_LARGEST_ERROR = 0.08
+# An error that is not small against 1/4 leaves every power next to a half.
+_STANDARD_ERRORS = 2.5
+_LARGEST_ERROR = 0.03
 # Of a column that comes closer to 0 a power has a few huge values, and nothing else.
 _SPAN = 1e-3
 
@@ -197,6 +198,8 @@ def _f_statistics(base: Array, extra: Array, targets: Array) -> Array:
     """Tell how much the extra columns explain of each target beside the base."""
     if not np.isfinite(targets).all():
         return np.full(len(targets), np.inf)
+    if not (np.isfinite(base).all() and np.isfinite(extra).all()):
+        return np.full(len(targets), np.inf)
     basis, _ = np.linalg.qr(base)
     residuals = targets.T - basis @ (basis.T @ targets.T)
     free = extra - basis @ (basis.T @ extra)
@@ -225,6 +228,8 @@ def _first_coefficient(design: Array, target: Array) -> tuple[float, float]:
     moments = left.T @ target
     residual = target - left @ moments
     variance = float(residual @ residual) / (len(target) - design.shape[1])
+    if np.any(np.diag(right) == 0):
+        return 0.0, np.inf
     inverse = np.linalg.inv(right)
     error = float(np.sqrt(variance * np.sum(inverse[0] ** 2)))
     return float(inverse[0] @ moments / scale[0]), error / float(scale[0])

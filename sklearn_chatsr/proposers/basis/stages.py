@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,8 @@ from sklearn_chatsr.proposers.basis.trees import as_power, release, size
 _EXACT = 1e-15  # fraction of variance unexplained by an exact formula
 _NODE_BITS = 4.0
 _SHORT = 10  # nodes
+_CLOSE = 1e-2
+_SHARE_BY_LENGTH = 0.6
 _SMALLEST_FVU = 1e-20
 _N_PAIRS = 300
 _MOST_TERMS = 7500
@@ -60,7 +61,7 @@ class Task:
     caps: Caps = _CAPS
 
 
-def search(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+def search_stages(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     """Yield lists of formulas, the stages one by one.
 
     Parameters
@@ -211,6 +212,8 @@ def _dense(
         terms = polynomial(task.columns, degree)
         if terms is None or len(terms) > min(room, 60):
             break
+        if not np.isfinite(terms.values).all():
+            break
         for transform in transforms:
             formulation = Sum(transform, task.y, terms, task.n_fit)
             hit = _dense_hit(formulation)
@@ -229,6 +232,8 @@ def _beside_polynomial(
     """Yield a polynomial of every column plus one or two terms of any kind."""
     degree = {1: 5, 2: 4, 3: 3}.get(len(task.columns), 2)
     powers = polynomial_of_each(task.columns, degree)
+    if not np.isfinite(powers.values).all():
+        return
     formulation = Sum(TRANSFORMS[0], task.y, library.addends, task.n_fit, beside=powers)
     prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
     target, share = prepared.residual(formulation.target[: task.n_fit])
@@ -272,15 +277,23 @@ def _quotients(
 def _written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
     """Rank hits by description length and write the best ones as formulas."""
     n_check = min(len(task.y) - task.n_fit, _MOST_CHECKED)
-    scored = []
-    for number, (formulation, hit) in enumerate(found):
-        fvu = max(hit.fvu, _SMALLEST_FVU)
-        bits = 0.5 * n_check * math.log2(fvu) + _NODE_BITS * formulation.nodes(hit)
-        bits += len(hit.chosen) * 0.5 * math.log2(n_check / fvu)
-        scored.append((bits, number))
-    scored.sort()
+    fvu = np.array([max(hit.fvu, _SMALLEST_FVU) for _, hit in found])
+    nodes = np.array([formulation.nodes(hit) for formulation, hit in found])
+    counts = np.array([len(hit.chosen) for _, hit in found])
+    ranked: dict[int, None] = {}
+    # By description length; and as if all that come close were equally good, for forms
+    # that miss no more than the right constants inside.
+    for floor in (_SMALLEST_FVU, _CLOSE):
+        close = np.maximum(fvu, floor)
+        bits = 0.5 * n_check * np.log2(close) + _NODE_BITS * nodes
+        bits += 0.5 * counts * np.log2(n_check / close)
+        best = np.argsort(bits, kind="stable")[: task.n_candidates]
+        share = _SHARE_BY_LENGTH if floor == _SMALLEST_FVU else 1.0
+        for number in best[: int(share * task.n_candidates)]:
+            if len(ranked) < task.n_candidates:
+                ranked[int(number)] = None
     trees: dict[Tree, None] = {}
-    for _, number in scored[: task.n_candidates]:
+    for number in ranked:
         formulation, hit = found[number]
         exact = hit.fvu < _EXACT * 1e3
         for tree in formulation.tree(hit, exact):
