@@ -259,9 +259,11 @@ class Search:
         for candidate in sorted(finalists.values(), key=lambda c: c.bits):
             expression = candidate.expression
             late = time.monotonic() > limit
-            if late and len(final) and len(self.y) > _QUICKLY_JUDGED:
+            quick = len(self.y) <= _QUICKLY_JUDGED
+            if late and len(final) and not quick:
                 break
-            if expression.n_constants and not late:
+            # The best one gets the constants of all rows even when the time is over.
+            if expression.n_constants and (not late or (quick and not len(final))):
                 fit = fitter.fit(expression, start=expression.constants)
                 expression = expression if fit.failed else fit.expression
             loss = self._loss(expression, everywhere)
