@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, variable
@@ -128,7 +129,10 @@ class Search:
         Archive
             Judged on all rows. Ctrl-C ends the search with what has been found.
         """
-        with _Progress(self.verbose) as progress:
+        # Many small matrices: threads of BLAS would wait for each other, for seconds
+        # where a core is busy otherwise.
+        one_thread = threadpool_limits(1, user_api="blas")
+        with one_thread, _Progress(self.verbose) as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if np.ptp(self.y) > 0:
