@@ -156,6 +156,8 @@ def _build_product(scale: Number, factors: Iterable[tuple[Node, Number]]) -> Tre
     below: list[Tree] = []
     if isinstance(scale, float):
         scale, factors = _spread(scale, list(factors))
+    if scale != OPEN and scale < 0:
+        scale, factors = _flip(scale, list(factors))
     for base, exponent in factors:
         if exponent == OPEN or exponent > 0:
             above.append(_build_power(base, exponent))
@@ -197,6 +199,20 @@ def _spread(
             terms = [(t, c) for (t, _), c in zip(base[2], spread[1:], strict=True)]
             factors[position] = (make_sum(spread[0], terms), 1)
             return 1, factors
+    return scale, factors
+
+
+def _flip(
+    scale: Number, factors: list[tuple[Node, Number]]
+) -> tuple[Number, list[tuple[Node, Number]]]:
+    """Write -a*(b - c) as a*(c - b)."""
+    for position, (base, exponent) in enumerate(factors):
+        if exponent != 1 or not (isinstance(base, tuple) and base[0] == "+"):
+            continue
+        numbers = [base[1], *(c for _, c in base[2])]
+        if OPEN not in numbers and any(c < 0 for c in numbers):
+            factors[position] = (make_sum(-base[1], [(t, -c) for t, c in base[2]]), 1)
+            return -scale, factors
     return scale, factors
 
 
