@@ -36,7 +36,7 @@ def test_every_operator_and_leaf_is_one_token_that_decodes_to_itself(tiny):
 
 
 def test_a_token_outside_the_vocabulary_is_named(tiny):
-    with pytest.raises(ValueError, match="<|math_const_777|>"):
+    with pytest.raises(ValueError, match=r"<\|math_const_777\|>"):
         tiny[1].encode_expression(Expression(["777"]))
 
 
