@@ -91,7 +91,7 @@ class BasisProposer:
             return
         y = problem.y[rows]
         scale = ordinary_scale(y)
-        columns = Columns.of(problem.X[rows])
+        columns = Columns.of(problem.X[rows], y)
         used = [j for j in range(len(columns)) if np.ptp(columns.values[j]) > 0]
         if not used:
             return

@@ -83,15 +83,19 @@ class Columns:
     positive: tuple[bool, ...]
 
     @classmethod
-    def of(cls, X: Array) -> Columns:
-        """Scale the columns of X, of shape (n_rows, n_features)."""
-        values, leaves = [], []
-        for j in range(X.shape[1]):
-            scale = ordinary_scale(X[:, j])
-            values.append(X[:, j] / scale)
-            leaf: Tree = variable(j)
-            leaves.append(leaf if scale == 1.0 else ("mul", 1.0 / scale, leaf))
-        table = np.array(values).reshape(X.shape[1], len(X))
+    def of(cls, X: Array, y: Array) -> Columns:
+        """Scale the columns of X, of shape (n_rows, n_features).
+
+        When one of them, or the target, is in strange units, all are scaled.
+        """
+        table = X.T.copy()
+        leaves: list[Tree] = [variable(j) for j in range(len(table))]
+        if any(map(_is_strange, [y, *table])):
+            for j, column in enumerate(table):
+                scale = power_of_ten(column)
+                if scale != 1.0:
+                    table[j] /= scale
+                    leaves[j] = ("mul", 1.0 / scale, leaves[j])
         positive = tuple(bool(np.all(row > 0)) for row in table)
         return cls(table, leaves, positive)
 
@@ -129,14 +133,26 @@ class Columns:
         )
 
 
-def ordinary_scale(values: Array) -> float:
-    """Give 1, or the power of ten that brings values far from 1 into [1, 10)."""
+def ordinary_scale(y: Array) -> float:
+    """Give 1, or the power of ten that brings a target in strange units near to 1."""
+    # Curves whose inverse is tried, such as the sine, have values below 1.6.
+    return power_of_ten(y, 0.3) if _is_strange(y) else 1.0
+
+
+def power_of_ten(values: Array, lowest: float = 1.0) -> float:
+    """Give the power of ten that brings values into [lowest, 10 * lowest)."""
+    size = _typical(values)
+    return 1.0 if size == 0.0 else float(10.0 ** np.floor(np.log10(size / lowest)))
+
+
+def _is_strange(values: Array) -> bool:
+    size = _typical(values)
+    return size != 0.0 and not 1e-2 <= size < 1e3
+
+
+def _typical(values: Array) -> float:
     size = float(np.median(np.abs(values)))
-    if size == 0.0:
-        size = float(np.max(np.abs(values), initial=0.0))
-    if size == 0.0 or 1e-2 <= size < 1e3:
-        return 1.0
-    return float(10.0 ** np.floor(np.log10(size)))
+    return size if size > 0.0 else float(np.max(np.abs(values), initial=0.0))
 
 
 def power(base: Tree, exponent: Fraction) -> Tree:
