@@ -60,7 +60,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         Variable projection with Levenberg-Marquardt, or BFGS as in the publication.
     n_starts : int, default=8
         Starting points for the constants of a formula.
-    max_time : float, default=10.0
+    max_time : float, default=20.0
         Seconds after which the best formula so far is the answer. Counts, not this
         limit, make fits reproducible: raise it when a machine is slow.
     device : str, default="auto"
@@ -148,7 +148,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         selection: Selection = "mdl",
         constant_optimizer: Literal["lm", "bfgs"] = "lm",
         n_starts: int = 8,
-        max_time: float = 10.0,
+        max_time: float = 20.0,
         device: str = "auto",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,

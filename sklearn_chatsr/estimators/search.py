@@ -58,7 +58,7 @@ class SearchSettings:
     max_size: int = 30
     optimizer: Literal["lm", "bfgs"] = "lm"
     n_starts: int = 8
-    max_time: float = 10.0
+    max_time: float = 20.0
     n_jobs: int | None = None
     selection: Selection = "mdl"
 
