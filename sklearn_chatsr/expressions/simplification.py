@@ -205,13 +205,15 @@ def _spread(
 def _flip(
     scale: Number, factors: list[tuple[Node, Number]]
 ) -> tuple[Number, list[tuple[Node, Number]]]:
-    """Write -a*(b - c) as a*(c - b)."""
+    """Write -a*(b - c) as a*(c - b), and likewise below the line."""
     for position, (base, exponent) in enumerate(factors):
-        if exponent != 1 or not (isinstance(base, tuple) and base[0] == "+"):
+        odd = exponent in (1, -1)
+        if not odd or not (isinstance(base, tuple) and base[0] == "+"):
             continue
         numbers = [base[1], *(c for _, c in base[2])]
         if OPEN not in numbers and any(c < 0 for c in numbers):
-            factors[position] = (make_sum(-base[1], [(t, -c) for t, c in base[2]]), 1)
+            flipped = make_sum(-base[1], [(t, -c) for t, c in base[2]])
+            factors[position] = (flipped, exponent)
             return -scale, factors
     return scale, factors
 
