@@ -35,9 +35,11 @@ def resolution_floor(y: npt.ArrayLike) -> float:
     True
     """
     y = np.asarray(y, dtype=np.float64)
-    scale = float(np.sqrt(np.mean(np.square(y)))) if len(y) else 0.0
-    if scale == 0.0 or not np.isfinite(scale):
+    largest = float(np.abs(y).max()) if len(y) else 0.0
+    if largest == 0.0:
         return 0.0
+    # Squares of numbers beyond 1e154 would overflow.
+    scale = largest * float(np.sqrt(np.mean(np.square(y / largest))))
     numeric = (_NUMERIC * scale) ** 2
     step = _decimal_step(y[:256], scale)
     return max(numeric, step * step / 12.0)
