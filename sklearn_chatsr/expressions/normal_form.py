@@ -262,7 +262,7 @@ class _Product:
     def _multiply_product(self, node: Node, exponent: Number) -> None:
         factors = node[1]
         if len(factors) > 1 and not isinstance(exponent, int):
-            self._raise(node, exponent)
+            self._raise(*_upright(node, exponent))
             return
         for base, inner in factors:
             even = _is_even(inner) and has_real_root(inner)
@@ -342,6 +342,18 @@ def _under_one_root(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Numb
     if isinstance(root, tuple) and root[0] == "*":
         return [*others, *root[1]]
     return [*others, (root, 1)]
+
+
+def _upright(node: Node, exponent: Number) -> tuple[Node, Number]:
+    """Write 1/sqrt(a/b) as sqrt(b/a), and sqrt(1/(a*b)) as 1/sqrt(a*b)."""
+    powers = [power for _, power in node[1]]
+    if exponent == OPEN or OPEN in powers:
+        return node, exponent
+    surplus = sum(1 if power > 0 else -1 for power in powers)
+    if surplus > 0 or (surplus == 0 and exponent > 0):
+        return node, exponent
+    factors = sorted(((base, -power) for base, power in node[1]), key=_pair_key)
+    return ("*", tuple(factors)), -exponent
 
 
 def _is_even(exponent: Number) -> bool:
