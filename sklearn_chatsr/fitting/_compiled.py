@@ -14,36 +14,30 @@ from numba import njit
 from sklearn_chatsr.fitting._blocks import backward, forward
 from sklearn_chatsr.fitting._equations import ADDRESSES, normal_equations
 from sklearn_chatsr.fitting._kernels import ADJOINT, BLOCK, fill_leaves, inner
-from sklearn_chatsr.fitting._solver import (
-    fit_program,
-    hoist,
-    rank_starts,
-)
+from sklearn_chatsr.fitting._solver import fit_program, hoist
 from sklearn_chatsr.fitting._starts import seed_state
 from sklearn_chatsr.fitting._structure import compact_program, plain_program
 from sklearn_chatsr.fitting.compilation import source_fingerprint
 
 __all__ = [
     "ADDRESSES",
-    "draw_starts",
     "equations",
     "fit_batch",
     "value_and_jacobian",
 ]
 
-_PROGRAM = "i8[::1], i8[::1], f8[::1]"  # addresses, codes, payload
-_DATA = "f8[:,::1], f8[::1], f8[::1]"  # X, y, root_weight
+PROGRAM = "i8[::1], i8[::1], f8[::1]"  # addresses, codes, payload
+DATA = "f8[:,::1], f8[::1], f8[::1]"  # X, y, root_weight
 _FIT = (
-    f"void({_PROGRAM}, i8[::1], {_DATA}, {_DATA}, i8, i8, f8, f8, u8, i8[::1],"
+    f"void({PROGRAM}, i8[::1], {DATA}, {DATA}, i8, i8, f8, f8, u8, i8[::1],"
     " f8[::1], i8[::1], f8[:,::1])"
 )
-_JACOBIAN = f"void({_PROGRAM}, f8[::1], f8[:,::1], f8[::1], f8[:,::1])"
-_EQUATIONS = f"b1({_PROGRAM}, f8[::1], {_DATA}, f8[:,::1])"
-_STARTS = f"i8({_PROGRAM}, {_DATA}, i8, u8, f8[:,::1], b1[::1])"
+_JACOBIAN = f"void({PROGRAM}, f8[::1], f8[:,::1], f8[::1], f8[:,::1])"
+_EQUATIONS = f"b1({PROGRAM}, f8[::1], {DATA}, f8[:,::1])"
 
 
 @inner
-def _new_work(addresses: Any, n_nodes: int) -> Any:
+def new_work(addresses: Any, n_nodes: int) -> Any:
     return (
         np.empty((n_nodes, BLOCK)),
         np.empty((2 * n_nodes + 2, BLOCK)),
@@ -66,7 +60,7 @@ def _build(fingerprint: int) -> Any:
         longest = 1
         for j in range(offsets.shape[0] - 1):
             longest = max(longest, offsets[j + 1] - offsets[j])
-        work = _new_work(addresses, longest)
+        work = new_work(addresses, longest)
         for j in range(offsets.shape[0] - 1):
             if cancel[0] != 0 or fingerprint == 0:
                 report[j, 3] = 1.0
@@ -110,7 +104,7 @@ def _build(fingerprint: int) -> Any:
         addresses, codes, payload, constants, X, value, jacobian
     ):  # fmt: skip
         nodes, number, _, n = plain_program(codes, payload)
-        work = _new_work(addresses, codes.shape[0])
+        work = new_work(addresses, codes.shape[0])
         V, A = work[0], work[1]
         nothing = np.empty((0, X.shape[1]))
         fill_leaves(nodes, number, constants, V)
@@ -130,41 +124,12 @@ def _build(fingerprint: int) -> Any:
     @entry(_EQUATIONS)
     def equations(addresses, codes, payload, constants, X, y, root_weight, G):
         nodes, number, _, n = plain_program(codes, payload)
-        work = _new_work(addresses, codes.shape[0])
+        work = new_work(addresses, codes.shape[0])
         data = (X, np.empty((0, X.shape[1])), y, root_weight)
         ok = normal_equations((nodes, number), constants, n, 1, data, work, G)
         return ok and fingerprint != 0
 
-    @entry(_STARTS)
-    def draw_starts(
-        addresses, codes, payload, X, y, root_weight, n_starts, seed, starts, is_linear
-    ):  # fmt: skip
-        work = _new_work(addresses, codes.shape[0])
-        nodes, number, slot, inverted, n_linear, ranges = compact_program(
-            codes, payload, X.shape[0], work
-        )
-        n = slot.shape[0]
-        for k in range(n):
-            is_linear[k] = slot[k] < n_linear
-        if n_starts == 0 or fingerprint == 0:
-            return 0
-        plain, plain_number, _, _ = plain_program(codes, payload)
-        H = hoist((plain, plain_number), ranges, X, work)
-        state = seed_state(codes, payload, seed)
-        n_found = 0
-        for more in (False, True):
-            found = rank_starts(
-                (nodes, number), n, n_linear, n_starts, more,
-                (X, H, y, root_weight), state, work,
-            )  # fmt: skip
-            for j in range(found.shape[0]):
-                for k in range(n):
-                    value = 1.0 if is_linear[k] else found[j, slot[k]]
-                    starts[n_found, k] = 1.0 / value if inverted[slot[k]] else value
-                n_found += 1
-        return n_found
-
-    return fit_batch, value_and_jacobian, equations, draw_starts
+    return fit_batch, value_and_jacobian, equations
 
 
-fit_batch, value_and_jacobian, equations, draw_starts = _build(source_fingerprint())
+fit_batch, value_and_jacobian, equations = _build(source_fingerprint())

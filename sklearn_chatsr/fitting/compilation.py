@@ -28,16 +28,25 @@ _SOURCES = (
 
 _logger = logging.getLogger(__name__)
 _lock = threading.Lock()
-_loaded: list[ModuleType] = []
+_loaded: dict[str, ModuleType] = {}
 
 
 def load_kernels() -> ModuleType:
     """Give the module of compiled entry points; the first call loads or compiles it."""
-    if not _loaded:
+    return _load("_compiled", "Compiling the fitting kernels", 20)
+
+
+def load_starts() -> ModuleType:
+    """Give the module that draws starts for BFGS, likewise."""
+    return _load("_compiled_starts", "Compiling the starts of BFGS", 6)
+
+
+def _load(name: str, doing: str, seconds: int) -> ModuleType:
+    if name not in _loaded:
         with _lock:
-            if not _loaded:
-                _loaded.append(_import_kernels())
-    return _loaded[0]
+            if name not in _loaded:
+                _loaded[name] = _import(name, doing, seconds)
+    return _loaded[name]
 
 
 def source_fingerprint() -> int:
@@ -56,7 +65,7 @@ def source_fingerprint() -> int:
     return int.from_bytes(digest.digest()[:7], "big")
 
 
-def _import_kernels() -> ModuleType:
+def _import(name: str, doing: str, seconds: int) -> ModuleType:
     from numba.core import event
 
     class _Announcement(event.Listener):
@@ -66,8 +75,9 @@ def _import_kernels() -> ModuleType:
             if not self.said:
                 self.said = True
                 _logger.info(
-                    "Compiling the fitting kernels; this happens once per machine and "
-                    "takes about 15 seconds."
+                    "%s; this happens once per machine and takes about %d seconds.",
+                    doing,
+                    seconds,
                 )
 
         def on_end(self, event: Any) -> None:
@@ -75,8 +85,8 @@ def _import_kernels() -> ModuleType:
 
     began = time.perf_counter()
     with event.install_listener("numba:compile", _Announcement()):
-        module = importlib.import_module("sklearn_chatsr.fitting._compiled")
-    _logger.debug("Fitting kernels ready in %.2f s.", time.perf_counter() - began)
+        module = importlib.import_module(f"sklearn_chatsr.fitting.{name}")
+    _logger.debug("%s ready in %.2f s.", name, time.perf_counter() - began)
     return module
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import affine
 from sklearn_chatsr.fitting.bfgs import fit_bfgs
-from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.fitting.constant_fit import ConstantFit
 from sklearn_chatsr.fitting.covariance import invert_normal
 from sklearn_chatsr.fitting.data import prepare
@@ -253,7 +253,7 @@ class ConstantFitter:
         self._check_columns(skeleton)
         program = Program(skeleton)
         starts = np.ones((self.n_starts, program.n_constants))
-        kernels = load_kernels()
+        kernels = load_starts()
         n_drawn = kernels.draw_starts(
             kernels.ADDRESSES, program.codes, program.payload, *self.data.sample,
             self.n_starts, np.uint64(self.seed % 2**64), starts,

@@ -17,7 +17,7 @@ from sklearn_chatsr.expressions.vocabulary import (
     is_variable,
     variable_index,
 )
-from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -99,7 +99,7 @@ class Program:
         """Which constants the fit solves for instead of searching them."""
         is_linear = np.zeros(self.n_constants, dtype=np.bool_)
         nothing = np.empty((self._n_columns, 0))
-        kernels = load_kernels()
+        kernels = load_starts()
         kernels.draw_starts(
             kernels.ADDRESSES, self.codes, self.payload, nothing, np.empty(0),
             np.empty(0),
