@@ -204,19 +204,7 @@ class Expression:
 
         One open ``"C"`` among the leaves opens every constant.
         """
-        tokens: list[str] = []
-        constants: list[float] = []
-        todo = [tree]
-        while todo:
-            node = todo.pop()
-            if isinstance(node, tuple):
-                tokens.append(node[0])
-                todo.extend(reversed(node[1:]))
-            elif isinstance(node, str):
-                tokens.append(node)
-            else:
-                tokens.append(CONSTANT)
-                constants.append(float(node))
+        tokens, constants = flatten(tree)
         is_open = len(constants) < tokens.count(CONSTANT)
         return cls(tokens, None if is_open else constants)
 
@@ -415,6 +403,24 @@ class Expression:
             stack.append(end)
             ends[start] = end
         return iter(list(enumerate(ends)))
+
+
+def flatten(tree: Tree) -> tuple[list[str], list[float]]:
+    """Write a tree as prefix tokens and the values of its constants."""
+    tokens: list[str] = []
+    constants: list[float] = []
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, tuple):
+            tokens.append(node[0])
+            todo.extend(reversed(node[1:]))
+        elif isinstance(node, str):
+            tokens.append(node)
+        else:
+            tokens.append(CONSTANT)
+            constants.append(float(node))
+    return tokens, constants
 
 
 def _check_complete(tokens: tuple[str, ...]) -> None:

@@ -12,9 +12,9 @@ from sklearn_chatsr.expressions.exact_numbers import (
     Node,
     Number,
 )
-from sklearn_chatsr.expressions.expression import Expression, Tree
+from sklearn_chatsr.expressions.expression import Expression, Tree, flatten
 from sklearn_chatsr.expressions.normal_form import make_sum, normal_form
-from sklearn_chatsr.expressions.vocabulary import CONSTANT, OPERATORS
+from sklearn_chatsr.expressions.vocabulary import OPERATORS
 
 
 def simplify(expression: Expression) -> Expression:
@@ -83,18 +83,7 @@ def _rewrite(expression: Expression) -> Expression:
 
 
 def _as_expression(tree: Tree, origin: Expression) -> Expression:
-    tokens, constants = [], []
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, tuple):
-            tokens.append(node[0])
-            todo.extend(reversed(node[1:]))
-        elif isinstance(node, str):
-            tokens.append(node)
-        else:
-            tokens.append(CONSTANT)
-            constants.append(float(node))
+    tokens, constants = flatten(tree)
     values = None if origin.constants is None else tuple(constants)
     return Expression._unchecked(tuple(tokens), values)
 
