@@ -220,7 +220,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             verbose=self.verbose,
         )
         archive = search.run(self._proposers(seed))
-        chosen = archive.best(self.selection)
+        chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,9 +12,9 @@ from sklearn_chatsr.selection import DescriptionLength, resolution_floor
 FloatArray = npt.NDArray[np.float64]
 RowArray = npt.NDArray[np.intp]
 
-# Rows that constants are fitted on during the search, and rows that judge the result.
-# A few hundred settle a handful of constants; the final fit takes all of them.
-_FIT_ROWS, _JUDGE_ROWS = 400, 4_000
+# A few hundred rows settle a handful of constants; the final fit takes all of them. To
+# tell nearly equal formulas apart under noise takes more.
+_SEEN_ROWS, _FIT_ROWS, _JUDGE_ROWS = 1_200, 400, 4_000
 _HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
 _MERGED_UP_TO = 20_000  # rows; sorting more would take longer than it is worth
 
@@ -52,8 +54,28 @@ def merge_rows(
     return X, y, None if np.all(weight == 1.0) else weight
 
 
-def choose_rows(n_samples: int, rng: np.random.Generator) -> tuple[RowArray, RowArray]:
-    """Choose rows to fit on, and rows to judge on, which hold unseen ones too.
+@dataclass(frozen=True)
+class Rows:
+    """Which rows serve what.
+
+    Attributes
+    ----------
+    seen : ndarray of int
+        Three quarters of the rows, at most 1,200, that proposers look at; all of them
+        below 80.
+    fit : ndarray of int
+        Those of `seen` that constants are fitted on, at most 400.
+    judge : ndarray of int
+        All rows, at most 4,000: seen ones and others.
+    """
+
+    seen: RowArray
+    fit: RowArray
+    judge: RowArray
+
+
+def choose_rows(n_samples: int, rng: np.random.Generator) -> Rows:
+    """Choose rows to look at and to fit on, and rows to judge on.
 
     Parameters
     ----------
@@ -64,17 +86,17 @@ def choose_rows(n_samples: int, rng: np.random.Generator) -> tuple[RowArray, Row
 
     Returns
     -------
-    fit_rows : ndarray of int
-        Three quarters of the rows, at most 400; all of them below 80.
-    judge_rows : ndarray of int
-        All rows, at most 4,000.
+    Rows
+        Each in ascending order.
     """
-    if n_samples < _HELD_OUT_FROM:
-        everything = np.arange(n_samples)
-        return everything, everything
     order = rng.permutation(n_samples)
-    n_fit = min(_FIT_ROWS, int(0.75 * n_samples))
-    return np.sort(order[:n_fit]), np.sort(order[:_JUDGE_ROWS])
+    share = 0.75 if n_samples >= _HELD_OUT_FROM else 1.0
+    seen = order[: min(_SEEN_ROWS, int(share * n_samples))]
+    return Rows(
+        seen=np.sort(seen),
+        fit=np.sort(seen[:_FIT_ROWS]),
+        judge=np.sort(order[:_JUDGE_ROWS]),
+    )
 
 
 def price(

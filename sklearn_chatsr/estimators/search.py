@@ -22,6 +22,7 @@ from sklearn_chatsr.selection import (
     Candidate,
     DescriptionLength,
     Selection,
+    best_in_general,
 )
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
 _FINALISTS = 24
+_CROSS_VALIDATED = 40
 # A formula this short that is exact to the last digit is the law: stop at once.
 _PLAINLY_SHORT = 12
 _BASELINE = "baseline"
@@ -109,9 +111,9 @@ class Search:
         reserve = min(0.1 * settings.max_time, 0.2 + 2e-6 * len(y))
         self.deadline = self.started + settings.max_time - reserve
         rng = np.random.default_rng([seed, 0])
-        self.fit_rows, self.judge_rows = choose_rows(len(y), rng)
-        self.archive = Archive(self._price(self.judge_rows))
-        self.fitter = self._fitter(self.fit_rows, settings.n_starts)
+        self.rows = choose_rows(len(y), rng)
+        self.archive = Archive(self._price(self.rows.judge))
+        self.fitter = self._fitter(self.rows.fit, settings.n_starts)
         self.interrupted = False
         self._seen: set[Hashable] = set()
         self._spelled: set[Expression] = set()
@@ -148,8 +150,9 @@ class Search:
         return self._finish()
 
     def _ask(self, proposer: Proposer, index: int, progress: _Progress) -> None:
-        X, y = self.X[self.fit_rows], self.y[self.fit_rows]
-        weight = None if self.weight is None else self.weight[self.fit_rows]
+        seen = self.rows.seen
+        X, y = self.X[seen], self.y[seen]
+        weight = None if self.weight is None else self.weight[seen]
         problem = Problem(
             X,
             y,
@@ -209,8 +212,8 @@ class Search:
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
             return
-        if len(self.judge_rows) > len(self.fit_rows):
-            loss = self._loss(expression, self.judge_rows)
+        if len(self.rows.judge) > len(self.rows.fit):
+            loss = self._loss(expression, self.rows.judge)
         seconds = time.monotonic() - self.started
         self.archive.add(expression, loss, source, seconds)
 
@@ -245,7 +248,7 @@ class Search:
 
     def _finish(self) -> Archive:
         """Refit the finalists on all rows and judge them there."""
-        if len(self.fit_rows) == len(self.y):
+        if len(self.rows.fit) == len(self.y):
             return self.archive
         rows = np.arange(len(self.y))
         final = Archive(self._price(rows), self.archive.per_complexity)
@@ -274,6 +277,29 @@ class Search:
             final.add(expression, loss, candidate.source, candidate.seconds)
         return final if len(final) else self.archive
 
+    def choose(self, archive: Archive) -> Candidate:
+        """Choose the answer.
+
+        By description length, unless cross-validation finds the shortest one
+        significantly worse at predicting than a longer one.
+        """
+        chosen = archive.best(self.settings.selection)
+        if self.settings.selection != "mdl" or archive.cost.at_floor(chosen.loss):
+            return chosen
+        shortlist = {c.expression: c for c in archive.pareto_front()}
+        for candidate in sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]:
+            shortlist.setdefault(candidate.expression, candidate)
+        limit = self.started + self.settings.max_time
+        general = best_in_general(
+            list(shortlist.values()),
+            self.X,
+            self.y,
+            self.weight,
+            seed=self.seed,
+            out_of_time=lambda: time.monotonic() > limit,
+        )
+        return general or chosen
+
     def standard_errors(self, expression: Expression) -> npt.NDArray[np.float64]:
         """Give the standard errors of the constants of a formula."""
         rows = np.arange(len(self.y))[:_FINAL_ROWS]
@@ -297,8 +323,8 @@ class Search:
 
     def _fit_price(self) -> DescriptionLength:
         """Price with the number of rows that the constants are fitted on."""
-        n = len(self.fit_rows)
-        if n == len(self.judge_rows):
+        n = len(self.rows.fit)
+        if n == len(self.rows.judge):
             return self.archive.cost
         return replace(self.archive.cost, n_samples=float(n))
 

@@ -129,9 +129,8 @@ def _improve(
     for k, value in enumerate(fit.constants):
         error = _error(G, covariance, k, fitter)
         for tokens, spelled in spellings(value, _tolerance(value, error)):
-            candidate = _substitute(expression, k, tokens)
-            if len(tokens) == 1:
-                candidate = candidate.simplify()
+            # Written in full, 1/2 would look dearer than it is.
+            candidate = _substitute(expression, k, tokens).simplify()
             rise = 0.0
             if covariance[k, k] > 0:
                 rise = (spelled - value) ** 2 / covariance[k, k]
@@ -140,7 +139,6 @@ def _improve(
             if forecast < price:
                 forecasts.append((forecast, len(forecasts), candidate))
     for _, _, candidate in sorted(forecasts)[:_REFITS_PER_ROUND]:
-        candidate = candidate.simplify()
         refit = fitter.fit(candidate, start=candidate.constants)
         if refit.failed:
             continue

@@ -8,12 +8,14 @@ written into the templates.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import orthogonal_mp_gram
 
 from sklearn_chatsr.expressions import CONSTANT, Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
@@ -47,7 +49,11 @@ class TemplateProposer:
             for j in range(problem.n_features)
             if np.ptp(problem.X[:, j]) > 0
         ]
-        yield [*_linear(columns), *power_laws(problem.X, problem.y)]
+        yield [
+            *_linear(columns),
+            *sparse_lines(problem.X, problem.y),
+            *power_laws(problem.X, problem.y),
+        ]
         for family in (_single, _polynomials, _pairs, _ratios, _modulated, _sums):
             trees = [t for t in family(columns) if _size(t) <= problem.max_size]
             for start in range(0, len(trees), _BATCH):
@@ -94,6 +100,44 @@ def power_laws(
         weight = np.abs(powers) * np.ptp(logs, axis=0)
         del usable[int(np.argmin(weight))]
     return list(dict.fromkeys(found))
+
+
+def sparse_lines(
+    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> list[Expression]:
+    """Choose columns for lines one by one, by orthogonal matching pursuit.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Constant columns are left out.
+    y : ndarray of shape (n_samples,)
+        The target.
+
+    Returns
+    -------
+    list of Expression
+        Lines in two columns, in three, and so on.
+    """
+    used = [j for j in range(X.shape[1]) if np.ptp(X[:, j]) > 0]
+    size = np.abs(X[:, used]).max(axis=0), np.abs(y).max()
+    columns, target = X[:, used] / size[0], y / size[1]
+    columns, target = columns - columns.mean(axis=0), target - target.mean()
+    spread = columns.std(axis=0)
+    # A column that repeats another one would make the pursuit stop early.
+    kept = np.flatnonzero(spread > 1e-9)
+    columns, used = columns[:, kept] / spread[kept], [used[k] for k in kept]
+    gram, moments = columns.T @ columns, columns.T @ target
+    found = []
+    for n_columns in range(2, len(used)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            weights = orthogonal_mp_gram(gram, moments, n_nonzero_coefs=n_columns)
+        terms = [_scaled(variable(used[k])) for k in np.flatnonzero(weights)]
+        if len(terms) != n_columns:
+            break
+        found.append(Expression.from_tree(_join("add", terms)))
+    return found
 
 
 def _nearest(power: float, denominator: int) -> Fraction:

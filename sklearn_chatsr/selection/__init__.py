@@ -3,6 +3,10 @@
 from sklearn_chatsr.selection.archive import Archive, Candidate, Selection
 from sklearn_chatsr.selection.complexity import complexity, formula_bits
 from sklearn_chatsr.selection.description_length import DescriptionLength
+from sklearn_chatsr.selection.generalisation import (
+    best_in_general,
+    cross_validated_errors,
+)
 from sklearn_chatsr.selection.noise import resolution_floor
 
 __all__ = [
@@ -10,7 +14,9 @@ __all__ = [
     "Candidate",
     "DescriptionLength",
     "Selection",
+    "best_in_general",
     "complexity",
+    "cross_validated_errors",
     "formula_bits",
     "resolution_floor",
 ]

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 
-from sklearn_chatsr.expressions import OPERATORS, Expression, is_integer, is_variable
+from sklearn_chatsr.expressions import (
+    CONSTANT,
+    OPERATORS,
+    Expression,
+    is_integer,
+    is_variable,
+)
 
 # Telling an operator, a variable, a constant or an integer apart takes two bits.
 _KIND_BITS = 2.0
 # Its sign, and that it stands for a number of the data that happens to be whole.
-_INTEGER_BITS = 3.0
+_INTEGER_BITS = 2.0
 # Likewise of a decimal number, which says more than a whole one.
-_DECIMAL_BITS = 5.0
+_DECIMAL_BITS = 4.0
+# Sign and order of magnitude of a number whose digits the data give.
+_SIZE_BITS = 3.0
+# That it is a line: what most people would try first is said in few bits.
+_LINE_BITS = 4.0
 _DIGIT_BITS = math.log2(10.0)
 
 
@@ -56,23 +66,48 @@ def formula_bits(
     -------
     float
         Bits: for every node its kind; for an operator its cost; for a variable which
-        one; for an integer its digits and sign; for a constant ``constant_bits``.
+        one; for an integer its digits and sign; for a constant ``constant_bits`` and
+        its sign and order of magnitude. A line is named by its columns and constants
+        alone.
     """
     variable_bits = math.log2(max(n_features, 1))
     if expression.constants is None:
-        bits = constant_bits * expression.n_constants
+        bits = (constant_bits + _SIZE_BITS) * expression.n_constants
     else:
         digits = map(_decimal_bits, expression.constants)
-        bits = sum(min(constant_bits, own) for own in digits)
+        bits = sum(min(constant_bits + _SIZE_BITS, own) for own in digits)
+    for token in expression.tokens:
+        if is_integer(token):
+            bits += _INTEGER_BITS + 2.0 * math.log2(abs(int(token)) + 1.0)
+    columns = _line_columns(expression)
+    if len(columns) > 1:
+        which = math.log2(math.comb(max(n_features, len(columns)), len(columns)))
+        return bits + _LINE_BITS + variable_bits + which
     for token in expression.tokens:
         bits += _KIND_BITS
         if token in OPERATORS:
             bits += OPERATORS[token].cost
         elif is_variable(token):
             bits += variable_bits
-        elif is_integer(token):
-            bits += _INTEGER_BITS + 2.0 * math.log2(abs(int(token)) + 1.0)
     return bits
+
+
+def _line_columns(expression: Expression) -> set[str]:
+    """Give the columns of a weighted sum of columns; none of any other formula."""
+    tokens = expression.tokens
+    columns: set[str] = set()
+    weights = 0
+    for i, token in enumerate(tokens):
+        if is_variable(token) and token not in columns:
+            columns.add(token)
+        elif token == CONSTANT or is_integer(token):
+            weights += 1
+        elif token == "mul":
+            if tokens[i + 1] in OPERATORS or not is_variable(tokens[i + 2]):
+                return set()
+        elif token not in ("add", "sub"):
+            return set()
+    return columns if weights else set()
 
 
 def _decimal_bits(value: float) -> float:

@@ -28,7 +28,10 @@ from sklearn_chatsr.proposers.basis.trees import (
 
 _EXACT_POWER = 1e-5
 _LIKELY_POWER = 0.15
+_STANDARD_ERRORS = 2.0
 _HIGHEST_POWER = 12
+# A factor exp(term) is rarer than the term as a factor, and there are twice as many.
+_EXPONENT_ORDER = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Formulation:
         Makes residuals of the target residuals of y.
     n_fit : int
         The first so many rows are fitted.
+    row_weight : ndarray of shape (n_rows,), optional
+        What residuals of y count.
     """
 
     def __init__(
@@ -80,12 +85,15 @@ class Formulation:
         terms: Terms,
         weight: Array,
         n_fit: int,
+        row_weight: Array | None = None,
     ) -> None:
         self.name = name
         self.y = y
         self.target = target
         self.base = base
         self.terms = terms
+        self.row_weight = np.ones_like(y) if row_weight is None else row_weight
+        weight = weight * self.row_weight
         middle = float(np.median(weight))
         if not (np.isfinite(middle) and middle > 0):
             middle, weight = 1.0, np.ones_like(y)
@@ -123,14 +131,17 @@ class Formulation:
             self.weight[: self.n_fit] * self.target[: self.n_fit]
         )
         coefficients = np.linalg.solve(right, moments[:, :, None])[:, :, 0] / scale
-        variance = float(np.var(self.y[self.n_fit :])) + 1e-300
+        count = np.square(self.row_weight[self.n_fit :])
+        count /= count.sum()
+        others = self.y[self.n_fit :]
+        variance = float(count @ np.square(others - count @ others)) + 1e-300
         hits = []
         for row, values, chosen in zip(coefficients, chosen_values, sets, strict=True):
             if not np.isfinite(row).all():
                 continue
             predicted = self.predict(chosen, values, row)
-            residual = (predicted - self.y)[self.n_fit :]
-            fvu = float(np.mean(residual**2)) / variance
+            residual = predicted[self.n_fit :] - others
+            fvu = float(count @ np.square(residual)) / variance
             if np.isfinite(fvu):
                 hits.append(Hit(chosen, row, fvu))
         return hits
@@ -149,7 +160,17 @@ class Formulation:
         """Estimate the size of the formula."""
         return sum(2 + size(self.terms.trees[i]) for i in hit.chosen) + 2
 
-    def candidates(self, most: int, others: Sequence[Formulation] = ()) -> Candidates:
+    def weighted_target(self) -> Array:
+        """Give the target on the rows that are fitted, each with its weight."""
+        return self.target[: self.n_fit] * self.weight[: self.n_fit]
+
+    def candidates(
+        self,
+        most: int,
+        others: Sequence[Formulation] = (),
+        *,
+        weighted: bool = False,
+    ) -> Candidates:
         """Prepare the terms for the search on the rows that are fitted.
 
         Parameters
@@ -158,7 +179,15 @@ class Formulation:
             Largest number of terms.
         others : sequence of Formulation
             Further targets that the same terms are searched for.
+        weighted : bool
+            Whether rows count by their weight; not with others.
         """
+        if weighted:
+            weight = self.weight[: self.n_fit]
+            values = self.terms.values[:, : self.n_fit] * weight
+            base = self.base[: self.n_fit] * weight[:, None]
+            screen = Screen(base, self.weighted_target()[None])
+            return Candidates.of(values, self.terms.order, screen, most)
         values = self.terms.values[:, : self.n_fit]
         targets = np.array([f.target[: self.n_fit] for f in (self, *others)])
         screen = Screen(self.base[: self.n_fit], targets)
@@ -182,6 +211,8 @@ class Sum(Formulation):
         Terms of the divisor, beside one: they enter the regression times T(y).
     beside : Terms, optional
         Terms that are in every fit, beside the constant.
+    row_weight : ndarray of shape (n_rows,), optional
+        What residuals of y count.
     """
 
     def __init__(
@@ -192,6 +223,7 @@ class Sum(Formulation):
         n_fit: int,
         divisors: Terms | None = None,
         beside: Terms | None = None,
+        row_weight: Array | None = None,
     ) -> None:
         self.transform = transform
         self.beside = beside
@@ -210,7 +242,7 @@ class Sum(Formulation):
         base = np.ones((len(y), 1))
         if beside is not None:
             base = np.concatenate([base, beside.values.T], axis=1)
-        super().__init__(name, y, target, base, terms, weight, n_fit)
+        super().__init__(name, y, target, base, terms, weight, n_fit, row_weight)
 
     def predict(
         self, chosen: npt.NDArray[np.intp], values: Array, coefficients: Array
@@ -268,18 +300,34 @@ class Product(Formulation):
         Enter as they are: arguments of an exponential.
     n_fit : int
         The first so many rows are fitted.
+    with_columns : bool
+        Whether every column has a free power.
+    row_weight : ndarray of shape (n_rows,), optional
+        What residuals of y count.
     """
 
     def __init__(
-        self, y: Array, columns: Columns, factors: Terms, exponents: Terms, n_fit: int
+        self,
+        y: Array,
+        columns: Columns,
+        factors: Terms,
+        exponents: Terms,
+        n_fit: int,
+        *,
+        with_columns: bool = True,
+        row_weight: Array | None = None,
     ) -> None:
-        self.used = [j for j in range(len(columns)) if np.all(columns.values[j] != 0)]
+        nowhere_zero = np.all(columns.values != 0, axis=1)
+        self.used = [j for j in np.flatnonzero(nowhere_zero) if with_columns]
         self.columns = columns
         self.factors = factors
         with np.errstate(all="ignore"):
             logs = Terms(np.log(np.abs(factors.values)), factors.trees, factors.order)
             base = [np.log(np.abs(columns.values[j])) for j in self.used]
         self.n_factors = len(factors)
+        exponents = Terms(
+            exponents.values, exponents.trees, exponents.order + _EXPONENT_ORDER
+        )
         terms = Terms.join([logs, exponents])
         finite = np.isfinite(terms.values).all(axis=1)
         terms.values[~finite] = 0.0  # dropped when the candidates are made
@@ -292,6 +340,7 @@ class Product(Formulation):
             terms,
             np.abs(y),
             n_fit,
+            row_weight,
         )
 
     def predict(
@@ -302,9 +351,9 @@ class Product(Formulation):
         powers = coefficients[1:].copy()
         are_powers = np.ones(len(powers), bool)
         are_powers[n_base - 1 :] = chosen < self.n_factors
-        rounded = np.rint(2 * powers) / 2
-        near = are_powers & (np.abs(powers - rounded) < _LIKELY_POWER)
-        powers = np.where(near, rounded, powers)
+        off = np.abs(powers - np.rint(2 * powers) / 2)[are_powers]
+        if off.max(initial=0.0) > _EXACT_POWER:
+            powers = self._likely_powers(values, are_powers)
         logs = self.base[:, 1:] @ powers[: n_base - 1]
         logs += powers[n_base - 1 :] @ values
         weight = self.weight[: self.n_fit] ** 2
@@ -314,6 +363,35 @@ class Product(Formulation):
         coefficients[0] = shift
         coefficients[1:] = powers
         return np.exp(logs + shift) * np.sign(self.y)
+
+    def _likely_powers(self, values: Array, are_powers: npt.NDArray[np.bool_]) -> Array:
+        """Round the powers one by one, the surest first, and fit the others again.
+
+        A power that cannot be told from 0 is 0; others go to the nearest half.
+        """
+        weight = self.weight[: self.n_fit, None]
+        design = np.concatenate([self.base, values.T], axis=1)[: self.n_fit] * weight
+        target = self.target[: self.n_fit] * weight[:, 0]
+        powers, free = np.zeros(design.shape[1]), np.ones(design.shape[1], bool)
+        while True:
+            part = design[:, free]
+            rest = target - design[:, ~free] @ powers[~free]
+            inverse = np.linalg.pinv(part.T @ part, hermitian=True)
+            powers[free] = inverse @ (part.T @ rest)
+            left = rest - part @ powers[free]
+            freedom = max(self.n_fit - int(free.sum()), 1)
+            error = np.zeros(len(powers))
+            error[free] = np.sqrt(np.diag(inverse) * (left @ left) / freedom)
+            none = np.abs(powers) < _STANDARD_ERRORS * error
+            goal = np.where(none, 0.0, np.rint(2 * powers) / 2)
+            gap = np.abs(powers - goal)
+            open_ = free & np.concatenate([[False], are_powers])
+            open_ &= none | (gap < _LIKELY_POWER)
+            if not open_.any():
+                return powers[1:]
+            sureness = np.where(open_, gap / np.maximum(error, 1e-300), np.inf)
+            surest = int(np.argmin(sureness))
+            powers[surest], free[surest] = goal[surest], False
 
     def tree(self, hit: Hit, exact: bool) -> list[Tree]:
         """Write the formula of a hit, with sums written in the shortest ways."""

@@ -11,7 +11,8 @@ import numpy as np
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.reductions import combined_columns, plain_powers
-from sklearn_chatsr.proposers.basis.stages import Task, search_stages
+from sklearn_chatsr.proposers.basis.stages import search_stages
+from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import (
     Array,
     Columns,
@@ -23,6 +24,7 @@ from sklearn_chatsr.proposers.protocol import Problem
 logger = logging.getLogger(__name__)
 
 _FIT_ROWS, _CHECK_ROWS = 128, 172
+_WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 MB
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
@@ -101,22 +103,45 @@ class BasisProposer:
             if kept is None:
                 yield [outer]
             else:
+                wrap = partial(_multiplied, outer)
+                # Noise of y is as large as ever where y is divided.
+                weight = np.abs(y / np.where(rest == 0, 1.0, rest))
                 yield from search_stages(
-                    self._task(kept, rest, partial(_multiplied, outer)), out_of_time
+                    *self._tasks(kept, rest, wrap, weight), out_of_time
                 )
         if not out_of_time():
-            task = self._task(
-                columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t)
+            tasks = self._tasks(
+                columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t), None
             )
-            yield from search_stages(task, out_of_time)
+            yield from search_stages(*tasks, out_of_time)
 
-    def _task(self, columns: Columns, y: Array, wrap: Callable[[Tree], Tree]) -> Task:
+    def _tasks(
+        self,
+        columns: Columns,
+        y: Array,
+        wrap: Callable[[Tree], Tree],
+        weight: Array | None,
+    ) -> tuple[Task, Task | None]:
+        """Set up the problem on few rows, and on many if there are more."""
         n_rows = min(len(y), _FIT_ROWS + _CHECK_ROWS)
         if n_rows <= _FEW_ROWS:
             index, n_fit = np.tile(np.arange(n_rows), 2), n_rows
         else:
             index, n_fit = np.arange(n_rows), min(_FIT_ROWS, int(0.7 * n_rows))
-        return Task(columns.rows(index), y[index], wrap, n_fit, self.n_candidates)
+        few = Task(columns.rows(index), y[index], wrap, n_fit, self.n_candidates)
+        index = np.arange(min(len(y), _WIDE_ROWS))
+        n_fit = int(0.6 * len(index))
+        if n_fit <= few.n_fit:
+            return few, None
+        wide = Task(
+            columns.rows(index),
+            y[index],
+            wrap,
+            n_fit,
+            self.n_candidates,
+            weight=None if weight is None else weight[index],
+        )
+        return few, wide
 
 
 def _reduced(

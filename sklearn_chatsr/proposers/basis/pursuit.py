@@ -23,6 +23,7 @@ def pursue(
     width: int,
     most_terms: int,
     out_of_time: Callable[[], bool],
+    distinct: float = 0.0,
 ) -> list[Chosen]:
     """Add terms one by one to the best sets of terms.
 
@@ -40,6 +41,9 @@ def pursue(
         Size at which to end.
     out_of_time : callable
         Asked between steps.
+    distinct : float
+        Of sets whose residuals differ by at most this share of their square, only the
+        best one is continued.
 
     Returns
     -------
@@ -52,9 +56,12 @@ def pursue(
     Asilomar Conference on Signals, Systems and Computers.
     """
     table = candidates.rows.astype(np.float32)
-    sets, found = start[:width], []
+    sets, found = start, []
+    if distinct:
+        sets = sets[_distinct(_residuals(candidates, target, sets), distinct)]
+    sets = sets[:width]
     while len(sets) and sets.shape[1] < most_terms and not out_of_time():
-        sets, left = _extend(candidates, table, target, sets, width)
+        sets, left = _extend(candidates, table, target, sets, width, distinct)
         found.append(sets)
         if len(left) and left.min() < _EXACT:
             break
@@ -67,6 +74,7 @@ def _extend(
     target: Array,
     sets: Chosen,
     width: int,
+    distinct: float,
 ) -> tuple[Chosen, Array]:
     """Give the best sets with one more term, and what they leave of the target."""
     rows, n_rows = candidates.rows, len(target)
@@ -97,14 +105,33 @@ def _extend(
     price = left_bits(left, n_rows) + candidates.bits[longer].sum(axis=1)
     longer = longer[np.argsort(price, kind="stable")[: 2 * width]]
     # float32 cannot tell an exact set from a good one: measure again.
-    bases, _ = np.linalg.qr(rows[longer].transpose(0, 2, 1))
-    residuals = target - np.einsum(
-        "bnk,bk->bn", bases, np.einsum("bnk,n->bk", bases, target)
-    )
+    residuals = _residuals(candidates, target, longer)
     left = np.einsum("bn,bn->b", residuals, residuals)
     price = left_bits(left, n_rows) + candidates.bits[longer].sum(axis=1)
-    ranked = np.argsort(price, kind="stable")[:width]
-    return longer[ranked], left[ranked]
+    ranked = np.argsort(price, kind="stable")
+    if distinct:
+        ranked = ranked[_distinct(residuals[ranked], distinct)]
+    return longer[ranked[:width]], left[ranked[:width]]
+
+
+def _residuals(candidates: Candidates, target: Array, sets: Chosen) -> Array:
+    """Give what every set of terms leaves of the target, one per row."""
+    bases, _ = np.linalg.qr(candidates.rows[sets].transpose(0, 2, 1))
+    inner = np.einsum("bnk,n->bk", bases, target)
+    residuals: Array = target - np.einsum("bnk,bk->bn", bases, inner)
+    return residuals
+
+
+def _distinct(residuals: Array, share: float) -> npt.NDArray[np.intp]:
+    """Choose residuals, in their order, that differ from those chosen before."""
+    square = np.einsum("bn,bn->b", residuals, residuals)
+    chosen: list[int] = []
+    for i, residual in enumerate(residuals):
+        inner = residuals[chosen] @ residual
+        apart = square[chosen] + square[i] - 2.0 * inner
+        if np.all(apart > share * square[i]):
+            chosen.append(i)
+    return np.array(chosen, dtype=np.intp)
 
 
 def dense_fit(

@@ -1,0 +1,148 @@
+"""Which formulas predict rows that they were not fitted on: cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.selection.archive import Candidate
+
+FloatArray = npt.NDArray[np.float64]
+
+# Beyond this many rows a split tells nothing that the description length does not.
+_MOST_ROWS = 1_000
+_FOLDS, _MANY_FOLDS, _MANY_FOLDS_UP_TO = 5, 10, 200
+_LEAST_ROWS = 10
+# Share of the error that a superfluous constant takes away in the best of ten
+# thousand formulas: chi-squared over the number of rows. And one that hardly counts.
+_CHANCE, _SLACK = 10.0, 0.01
+
+
+def cross_validated_errors(
+    expressions: Sequence[Expression],
+    X: FloatArray,
+    y: FloatArray,
+    sample_weight: FloatArray | None = None,
+    *,
+    seed: int = 0,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> FloatArray | None:
+    """Fit constants on some rows and predict the others, each row once.
+
+    Parameters
+    ----------
+    expressions : sequence of Expression of length n_expressions
+        With constants, from which the fits start.
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Positive weights, for the fits.
+    seed : int, default=0
+        Of the folds.
+    out_of_time : callable
+        Asked between folds.
+
+    Returns
+    -------
+    ndarray of shape (n_expressions, n_samples) or None
+        Squared errors of prediction, infinite where a formula has no value; None when
+        there are fewer than ten rows, or the time was over.
+    """
+    n_samples = len(y)
+    if n_samples < _LEAST_ROWS:
+        return None
+    n_folds = _MANY_FOLDS if n_samples <= _MANY_FOLDS_UP_TO else _FOLDS
+    order = np.random.default_rng(seed).permutation(n_samples)
+    errors = np.full((len(expressions), n_samples), np.inf)
+    for fold in range(n_folds):
+        if out_of_time():
+            return None
+        seen = np.ones(n_samples, bool)
+        seen[order[fold::n_folds]] = False
+        weight = None if sample_weight is None else sample_weight[seen]
+        fitter = ConstantFitter(X[seen], y[seen], weight, n_starts=1)
+        for i, expression in enumerate(expressions):
+            fitted = expression
+            if expression.n_constants:
+                fit = fitter.fit(expression, start=expression.constants)
+                fitted = expression if fit.failed else fit.expression
+            with np.errstate(all="ignore"):
+                error = np.square(fitted.evaluate(X[~seen]) - y[~seen])
+            errors[i, ~seen] = np.where(np.isfinite(error), error, np.inf)
+    return errors
+
+
+def best_in_general(
+    candidates: Sequence[Candidate],
+    X: FloatArray,
+    y: FloatArray,
+    sample_weight: FloatArray | None = None,
+    *,
+    seed: int = 0,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> Candidate | None:
+    """Choose the shortest description that predicts as well as the best one.
+
+    A description length knows what the formula costs, not whether a short one is all
+    that the data carry. Of the formulas whose cross-validated error is as good as the
+    lowest, the one with the fewest bits is chosen: within one standard error of the
+    difference, row by row, or so close that the best of many formulas would be as much
+    better by chance. In a table with a law this is the law; in a small noisy one it
+    keeps a description from being too short to predict.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        At least one.
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns; of more than 1,000 rows, so many are drawn.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Positive weights.
+    seed : int, default=0
+        Of rows and folds.
+    out_of_time : callable
+        Asked between folds.
+
+    Returns
+    -------
+    Candidate or None
+        None when nothing can be said: fewer than ten rows, or no time.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
+    regression trees, section 3.4.3: the one standard error rule.
+    """
+    rows = np.random.default_rng([seed, len(y)]).permutation(len(y))[:_MOST_ROWS]
+    X, y = X[rows], y[rows]
+    weight = None if sample_weight is None else sample_weight[rows]
+    expressions = [c.expression for c in candidates]
+    errors = cross_validated_errors(
+        expressions, X, y, weight, seed=seed, out_of_time=out_of_time
+    )
+    if errors is None:
+        return None
+    share = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
+    mean = errors @ share
+    lowest = int(np.argmin(mean))
+    if not np.isfinite(mean[lowest]):
+        return None
+    equals = []
+    chance = (_SLACK + _CHANCE / len(y)) * float(mean[lowest])
+    for candidate, error, value in zip(candidates, errors, mean, strict=True):
+        if not np.isfinite(value):
+            continue
+        worse = error - errors[lowest]
+        gap = float(value - mean[lowest])
+        uncertainty = float(np.sqrt(np.sum(np.square(share * (worse - gap)))))
+        if gap <= max(uncertainty, chance):
+            equals.append(candidate)
+    return min(equals, key=lambda c: (c.bits, c.complexity))

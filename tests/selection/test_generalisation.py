@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.selection import (
+    Archive,
+    DescriptionLength,
+    best_in_general,
+    cross_validated_errors,
+    resolution_floor,
+)
+
+
+def table(n_rows, noise, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 2))
+    y = X[:, 0] + 0.5 * X[:, 1] + noise * rng.normal(size=n_rows)
+    return X, y
+
+
+def fitted(texts, X, y):
+    archive = Archive(
+        DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    )
+    fitter = ConstantFitter(X, y)
+    for text in texts:
+        fit = fitter.fit(Expression.from_infix(text).skeleton())
+        archive.add(fit.expression, fit.loss, "test")
+    return list(archive)
+
+
+def test_errors_are_those_of_rows_that_were_not_fitted():
+    X, y = table(30, 1.0)
+    [candidate] = fitted(["1.5*x1 + 0.5"], X, y)
+
+    errors = cross_validated_errors([candidate.expression], X, y)
+
+    assert errors.shape == (1, 30)
+    assert errors.mean() > candidate.loss
+
+
+def test_a_formula_without_a_value_on_a_row_has_an_infinite_error_there():
+    X, y = table(30, 1.0)
+
+    errors = cross_validated_errors([Expression.from_infix("log(x1)")], X, y)
+
+    assert np.array_equal(np.isinf(errors[0]), X[:, 0] <= 0)
+
+
+def test_a_description_too_short_to_predict_is_passed_over():
+    X, y = table(60, 0.1)
+    short, line = fitted(["1.5", "1.5*x1 + 0.7*x2 + 0.2"], X, y)
+
+    assert best_in_general([short, line], X, y) is line
+
+
+def test_a_superfluous_constant_is_not_chosen_for_a_lucky_gain():
+    chosen = []
+    for seed in range(10):
+        X, y = table(200, 1.0, seed)
+        candidates = fitted(
+            ["1.5*x1 + 0.7*x2", "1.5*x1 + 0.7*x2 + 0.2*sin(1.2*x1*x2)"], X, y
+        )
+        chosen.append(best_in_general(candidates, X, y).complexity)
+
+    assert max(chosen) == 7
+
+
+@pytest.mark.parametrize("n_rows", [3, 9])
+def test_so_few_rows_tell_nothing(n_rows):
+    X, y = table(n_rows, 0.1)
+
+    assert best_in_general(fitted(["1.5*x1"], X, y), X, y) is None
+
+
+def test_no_time_gives_no_answer():
+    X, y = table(30, 0.1)
+    candidates = fitted(["1.5*x1"], X, y)
+
+    assert best_in_general(candidates, X, y, out_of_time=lambda: True) is None
