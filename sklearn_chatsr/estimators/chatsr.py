@@ -49,8 +49,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
     proposers : tuple of str, default=("templates", "basis", "model")
-        Where formulas come from, asked in this order; ``"evolution"`` is another. Without ``"model"`` no network
-        is loaded.
+        Where formulas come from, asked in this order; ``"evolution"`` is another.
+        Without ``"model"`` no network is loaded.
     n_candidates : int, default=256
         Formulas drawn from the model.
     decoding : {"sample", "beam"}, default="sample"

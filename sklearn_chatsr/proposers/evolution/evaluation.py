@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from sklearn_chatsr.expressions.expression import Tree, flatten
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
 from sklearn_chatsr.proposers.evolution.trees import (
     has_free_factor,
-    is_sound,
+    nesting,
     sum_of,
+    summands,
     terms,
-    variables,
 )
 from sklearn_chatsr.proposers.protocol import Problem
 
@@ -32,46 +32,42 @@ _REMEMBERED = 200_000
 _SCREEN_ROWS = 160
 
 
-@dataclass(frozen=True, slots=True)
 class Individual:
-    """A sum of terms with fitted constants.
+    """An offset and a sum of terms with fitted constants.
+
+    Parameters
+    ----------
+    expression : Expression
+        The whole formula.
+    fvu : float
+        Fraction of variance unexplained.
+    score : float
+        Logarithm of `fvu` plus a price for the constants; lower is better.
 
     Attributes
     ----------
     tree : Tree
         The whole formula ``("add", offset, sum)``.
+    sum : Tree
+        The formula without its offset, which is what variation works on.
     size : int
-        Nodes without the offset.
-    fvu : float
-        Fraction of variance unexplained.
-    score : float
-        Logarithm of `fvu` plus a price for the constants; lower is better.
-    n_constants : int
-        Constants including the offset.
-    features : frozenset of int
+        Nodes of the sum.
+    features : tuple of int
         Columns in use.
+    signature : str
+        What formulas of the same values share, up to scale and offset: with a free
+        factor and offset, equal functions end at equal residuals.
     """
 
-    tree: Tree
-    size: int
-    fvu: float
-    score: float
-    n_constants: int
-    features: frozenset[int]
-
-    @property
-    def sum(self) -> Tree:
-        """The formula without its offset, which is what variation works on."""
-        return self.tree[2]  # type: ignore[index,return-value]
-
-    @property
-    def signature(self) -> str:
-        """What formulas of the same values share, up to scale and offset.
-
-        Every individual is fitted with a free factor and offset, so equal functions end
-        at equal residuals.
-        """
-        return f"{self.fvu:.6e}"
+    def __init__(self, expression: Expression, fvu: float, score: float) -> None:
+        self.expression = expression
+        self.fvu = fvu
+        self.score = score
+        self.tree: Any = expression.to_tree()
+        self.sum: Tree = self.tree[2]
+        self.size = expression.size - 2
+        self.features = expression.variables
+        self.signature = f"{fvu:.6e}"
 
 
 class Evaluator:
@@ -104,8 +100,8 @@ class Evaluator:
             )
         self.max_constants = max(2, min(_MAX_CONSTANTS, len(y) // 4))
         self.n_fitted = 0
-        self._visits: dict[Hashable, int] = {}
-        self._drawn: set[Hashable] = set()
+        self._visits: dict[tuple[str, ...], int] = {}
+        self._drawn: set[tuple[str, ...]] = set()
         variance = self.fitter.data.variance
         floor = self.fitter.loss_floor / variance if variance > 0 else 0.0
         # Below this fraction nothing is left to explain.
@@ -113,20 +109,23 @@ class Evaluator:
 
     def frame(self, child: Tree) -> Expression | None:
         """Write a child as offset plus terms with factors; None for an unsound one."""
-        if not is_sound(child, _MAX_NESTING):
-            return None
         parts = terms(child)
-        if not 0 < len(parts) <= _MAX_TERMS:
+        if not 0 < len(parts) <= _MAX_TERMS or nesting(child) > _MAX_NESTING:
             return None
         scaled = [p if has_free_factor(p) else ("mul", 1.0, p) for p in parts]
         tokens, constants = flatten(("add", 0.0, sum_of(scaled)))
         small = len(tokens) <= self.problem.max_size + _FRAME_ALLOWANCE
         if not small or len(constants) > self.max_constants:
             return None
-        return Expression(tokens, constants)
+        if not all(map(math.isfinite, constants)):
+            return None
+        framed = Expression._unchecked(tuple(tokens), tuple(constants))
+        # Beside the offset and the factors there are constants to search for.
+        is_searched = len(constants) > 1 + len(parts)
+        return framed if self._is_new(framed, is_searched) else None
 
     def evaluate(
-        self, children: Sequence[Tree], is_wanted: Callable[[Individual], bool]
+        self, children: Sequence[Tree], is_wanted: Callable[[int, float], bool]
     ) -> list[Individual]:
         """Fit a generation: on a sample, then those that are wanted on all rows.
 
@@ -135,70 +134,68 @@ class Evaluator:
         children : sequence of Tree
             Numbers in them are where the fit begins.
         is_wanted : callable
-            Whether an individual would find a place.
+            Whether an individual of such a size and score would find a place.
         """
         fresh = [f for f in map(self.frame, children) if f is not None]
-        fresh = [f for f in fresh if self._is_new(f)]
-        found = self._fit(self._screen, fresh)
-        if self._screen is self.fitter:
-            return [i for i in found if is_wanted(i)]
-        good = [Expression.from_tree(i.tree) for i in found if is_wanted(i)]
-        return [i for i in self._fit(self.fitter, good) if is_wanted(i)]
+        found = self._fit(self._screen, fresh, is_wanted)
+        if self._screen is not self.fitter:
+            good = [i.expression for i in found]
+            found = self._fit(self.fitter, good, is_wanted)
+        return found
 
-    def refine(self, individuals: Sequence[Individual]) -> list[Individual]:
+    def refine(
+        self,
+        individuals: Sequence[Individual],
+        is_wanted: Callable[[int, float], bool],
+    ) -> list[Individual]:
         """Fit individuals from drawn starts, each skeleton once."""
         skeletons = []
         for individual in individuals:
-            skeleton = Expression.from_tree(individual.tree).skeleton()
-            if skeleton.tokens not in self._drawn and _is_searched(skeleton):
+            skeleton = individual.expression.skeleton()
+            n_terms = len(terms(individual.tree))
+            is_searched = skeleton.n_constants > 1 + n_terms
+            if is_searched and skeleton.tokens not in self._drawn:
                 self._drawn.add(skeleton.tokens)
                 skeletons.append(skeleton)
-        fits = self.fitter.fit_many(skeletons, deadline=self.problem.deadline)
-        return self._individuals(fits)
+        return self._individuals(self.fitter.fit_many(skeletons), is_wanted)
 
-    def _is_new(self, framed: Expression) -> bool:
-        key = framed.skeleton().canonical_key()
-        visits = self._visits.get(key, 0)
-        if visits >= (_VISITS if _is_searched(framed) else 1):
+    def _is_new(self, framed: Expression, is_searched: bool) -> bool:
+        visits = self._visits.get(framed.tokens, 0)
+        if visits >= (_VISITS if is_searched else 1):
             return False
         if len(self._visits) >= _REMEMBERED:
             self._visits.clear()
-        self._visits[key] = visits + 1
+        self._visits[framed.tokens] = visits + 1
         return True
 
     def _fit(
-        self, fitter: ConstantFitter, framed: Sequence[Expression]
+        self,
+        fitter: ConstantFitter,
+        framed: Sequence[Expression],
+        is_wanted: Callable[[int, float], bool],
     ) -> list[Individual]:
         self.n_fitted += len(framed)
         starts = [e.constants or () for e in framed]
-        deadline = self.problem.deadline
-        return self._individuals(
-            fitter.fit_many(framed, starts=starts, deadline=deadline)
-        )
+        return self._individuals(fitter.fit_many(framed, starts=starts), is_wanted)
 
-    def _individuals(self, fits: Sequence[ConstantFit | None]) -> list[Individual]:
-        n = self.n_rows
+    def _individuals(
+        self,
+        fits: Sequence[ConstantFit | None],
+        is_wanted: Callable[[int, float], bool],
+    ) -> list[Individual]:
+        price = math.log(max(self.n_rows, 3)) / self.n_rows
         found = []
         for fit in fits:
             if fit is None or fit.failed:
                 continue
-            expression = fit.expression
-            k = expression.n_constants
             fvu = max(fit.fvu, self.floor)
-            found.append(
-                Individual(
-                    tree=expression.to_tree(),
-                    size=expression.size - 2,
-                    fvu=fvu,
-                    score=math.log(fvu) + k * math.log(max(n, 3)) / n,
-                    n_constants=k,
-                    features=variables(expression.to_tree()),
-                )
-            )
+            score = math.log(fvu) + price * fit.expression.n_constants
+            if is_wanted(fit.expression.size - 2, score):
+                found.append(Individual(fit.expression, fvu, score))
         return found
 
     def trimmed(self, individual: Individual) -> Expression | None:
-        """Drop offset and factors that the data do not ask for.
+        """Drop terms, offset and factors that the data do not ask for.
 
         Returns
         -------
@@ -206,45 +203,29 @@ class Evaluator:
             With fitted constants; None when it stays too large.
         """
         price = math.log(max(self.n_rows, 3)) / self.n_rows
-        tree = individual.tree
-        fit = self.fitter.evaluate(Expression.from_tree(tree))
-        for shorter in _shorter(tree):
-            candidate = Expression.from_tree(shorter(tree))
-            other = self.fitter.fit(candidate, start=candidate.constants or ())
-            allowed = max(fit.fvu * math.exp(price), 10.0 * self.floor)
-            if other.fvu <= allowed:
-                fit, tree = other, other.expression.to_tree()
-        simplified = fit.expression.simplify()
+        best = self.fitter.evaluate(individual.expression)
+        parts = summands(individual.tree)
+        at = len(parts) - 1
+        while at >= 0:
+            for shorter in _shorter(parts, at):
+                candidate = Expression.from_tree(sum_of(shorter))
+                start = candidate.constants or ()
+                fit = self.fitter.fit(candidate, start=start)
+                if fit.fvu <= max(best.fvu * math.exp(price), 10.0 * self.floor):
+                    best, parts = fit, summands(fit.expression.to_tree())
+                    break
+            at -= 1
+        simplified = best.expression.simplify()
         return simplified if simplified.size <= self.problem.max_size else None
 
 
-def _is_searched(framed: Expression) -> bool:
-    """Tell whether there are constants beside the offset and the factors of terms."""
-    n_terms = len(terms(framed.skeleton().to_tree()))
-    return framed.n_constants > 1 + n_terms
-
-
-def _shorter(tree: Tree) -> list[Callable[[Tree], Tree]]:
-    """Give the steps that may shorten a formula: no offset, then factors of one."""
-    steps: list[Callable[[Tree], Tree]] = [lambda t: t[2]]  # type: ignore[index,return-value]
-    for at, part in enumerate(_summands(tree)):
-        if isinstance(part, tuple) and part[0] == "mul" and isinstance(part[1], float):
-            if abs(abs(part[1]) - 1.0) < 1e-2:
-                steps.append(lambda t, at=at: _unit(t, at))  # type: ignore[misc]
-    return steps
-
-
-def _summands(tree: Tree) -> list[Tree]:
-    if isinstance(tree, tuple) and tree[0] == "add":
-        return [*_summands(tree[1]), *_summands(tree[2])]
-    return [tree]
-
-
-def _unit(tree: Tree, at: int) -> Tree:
-    """Set the factor of a summand, counted with the offset, to plus or minus one."""
-    parts = _summands(tree)
-    if isinstance(parts[0], tuple):
-        at -= 1  # the offset is gone
-    factor, rest = parts[at][1:]  # type: ignore[misc]
-    parts[at] = rest if factor > 0 else ("neg", rest)
-    return sum_of(parts)
+def _shorter(parts: list[Tree], at: int) -> list[list[Tree]]:
+    """Give the sums without one summand, and with that one's factor set to one."""
+    shorter = [parts[:at] + parts[at + 1 :]] if len(parts) > 1 else []
+    part = parts[at]
+    if isinstance(part, tuple) and part[0] == "mul":
+        factor, rest = part[1:]
+        if isinstance(factor, float) and abs(abs(factor) - 1.0) < 1e-2:
+            unit = rest if factor > 0 else ("neg", rest)
+            shorter.append([*parts[:at], unit, *parts[at + 1 :]])
+    return shorter

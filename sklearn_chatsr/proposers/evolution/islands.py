@@ -49,13 +49,12 @@ class Island:
         for n_nodes in sorted(self._by_size):
             yield from self._by_size[n_nodes]
 
-    def wants(self, individual: Individual) -> bool:
-        """Tell whether an individual would find a place."""
-        best = self._best_up_to(individual.size)
-        if individual.score > best + _SLACK:
+    def wants(self, n_nodes: int, score: float) -> bool:
+        """Tell whether an individual of this size and score would find a place."""
+        if score > self._best_up_to(n_nodes) + _SLACK:
             return False
-        same = self._by_size.get(individual.size, [])
-        return len(same) < _PER_SIZE or individual.score < same[-1].score
+        same = self._by_size.get(n_nodes, [])
+        return len(same) < _PER_SIZE or score < same[-1].score
 
     def add(self, individual: Individual) -> bool:
         """Take an individual in; tell whether it moved the front."""
@@ -65,7 +64,7 @@ class Island:
             if twin.size <= individual.size:
                 return False
             self._drop(twin)
-        if not self.wants(individual):
+        if not self.wants(individual.size, individual.score):
             return False
         moved = individual.score < self._best_up_to(individual.size) - _PROGRESS
         same = self._by_size.setdefault(individual.size, [])

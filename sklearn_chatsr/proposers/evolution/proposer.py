@@ -26,6 +26,7 @@ _MIGRATION = 8  # generations between exchanges
 _PATIENCE = 12  # generations without progress after which an island starts anew
 _AFTER_EXACT = 6  # generations that look for a shorter form of an exact law
 _PER_BATCH = 8
+_REFINED = 6  # children per island that are fitted from drawn starts too
 _SHARE_CROSSED, _SHARE_AIMED = 0.2, 0.3
 
 
@@ -140,9 +141,8 @@ class _Run:
     def _advance(self, island: Island, children: Sequence[Tree]) -> list[Individual]:
         """Fit children and let them in; give those that moved the front of all."""
         found = self.evaluator.evaluate(children, island.wants)
-        entered = [i for i in found if island.wants(i)]
-        entered.sort(key=lambda i: i.score)
-        found = [*found, *self.evaluator.refine(entered[:6])]
+        best = sorted(found, key=lambda i: i.score)[:_REFINED]
+        found = [*found, *self.evaluator.refine(best, island.wants)]
         progress = [island.add(individual) for individual in found]
         island.idle = 0 if any(progress) else island.idle + 1
         island.tidy()
@@ -158,7 +158,7 @@ class _Run:
             roll = self.rng.random()
             child: Tree | None
             if roll < _SHARE_AIMED:
-                child = self._aim(parent)
+                child = self.targeting.aim(parent.tree)
             elif roll < _SHARE_AIMED + _SHARE_CROSSED:
                 child = self.variation.cross(parent.sum, mate.sum)
             else:
@@ -168,14 +168,6 @@ class _Run:
             if child is not None:
                 children.append(child)
         return children
-
-    def _aim(self, parent: Individual) -> Tree | None:
-        roll = self.rng.random()
-        if roll < 0.25:
-            return self.targeting.add_to_residual(parent.tree)
-        if roll < 0.4:
-            return self.targeting.multiply_by_ratio(parent.tree)
-        return self.targeting.replace_subtree(parent.tree)
 
     def _random_children(self) -> list[Tree]:
         sizes = self.rng.integers(1, 9, size=self.settings.n_children)

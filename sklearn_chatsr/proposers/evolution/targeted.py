@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from sklearn_chatsr.proposers.evolution.trees import (
     is_constant,
     is_number,
     replace,
-    size,
     walk,
 )
 
@@ -77,44 +77,28 @@ class Targeting:
             self.terms = [*kept, *self.terms][:_N_TERMS]
             self._values = np.vstack([np.array(rows), self._values])[:_N_TERMS]
 
-    def add_to_residual(self, tree: Tree) -> Tree | None:
-        """Add a term that goes with the residual."""
-        residual = self.y - evaluate(tree, self.columns)
-        chosen = self._choose(residual, np.ones(len(self.y)))
-        if chosen is None:
-            return None
-        term, _, _ = chosen
-        return ("add", tree, term)
+    def aim(self, tree: Tree) -> Tree | None:
+        """Change one subtree to what it would have to be for the whole to be right.
 
-    def multiply_by_ratio(self, tree: Tree) -> Tree | None:
-        """Multiply by a term, or a term and a constant, that goes with y / f."""
-        value = evaluate(tree, self.columns)
-        with np.errstate(all="ignore"):
-            ratio = self.y / value
-            chosen = self._choose(ratio, np.square(value))
-        if chosen is None:
-            return None
-        term, slope, offset = chosen
-        if self.rng.random() < 0.5:
-            return build("mul", tree, term)
-        return build("mul", tree, _affine(term, slope, offset))
-
-    def replace_subtree(self, tree: Tree) -> Tree | None:
-        """Replace a subtree by a term close to what it would have to be."""
-        places = [(p, t) for p, t in walk(tree) if p and not is_number(t)]
-        if not places:
-            return None
-        path, old = places[int(self.rng.integers(len(places)))]
+        It is replaced by a term, by a function of a term, or it gets a summand, a
+        factor or a divisor. At the root these explain the residual and the ratio.
+        """
+        places = [(path, t) for path, t in walk(tree) if not is_number(t)]
+        # The root and its terms are where exact children are found most.
+        at = int(len(places) * self.rng.random() ** 1.5)
+        path, old = places[at]
         with np.errstate(all="ignore"):
             wanted, weight = wanted_values(tree, path, self.columns, self.y)
-            chosen = self._choose(wanted, weight)
+            step = _STEPS[
+                int(self.rng.integers(0 if path else _N_REPLACING, len(_STEPS)))
+            ]
+            present = evaluate(old, self.columns) if step.uses_present else 1.0
+            image = step.image(wanted, present)
+            slope = step.slope(image, present)
+            chosen = self._choose(image, weight * np.square(slope))
         if chosen is None:
             return None
-        term, slope, offset = chosen
-        if size(old) > 1 and self.rng.random() < 0.25:
-            # What is there stays, and gets what it lacks.
-            return replace(tree, path, build("add", old, build("mul", slope, term)))
-        return replace(tree, path, _affine(term, slope, offset))
+        return replace(tree, path, step.apply(old, _affine(*chosen)))
 
     def _choose(self, wanted: Any, weight: Any) -> tuple[Tree, float, float] | None:
         """Draw a term among those whose affine image comes closest.
@@ -158,6 +142,50 @@ class Targeting:
 
 def _affine(term: Tree, slope: float, offset: float) -> Tree:
     return build("add", offset, build("mul", slope, term))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A way to make a subtree s from a term t: s = f(t), or s = f(s0, t).
+
+    ``image`` gives the t for a wanted s, ``slope`` the derivative of s by t there.
+    """
+
+    apply: Callable[[Tree, Tree], Tree]
+    image: Callable[[Any, Any], Any]
+    slope: Callable[[Any, Any], Any]
+    uses_present: bool = False
+
+
+_STEPS = (
+    _Step(lambda old, t: t, lambda s, p: s, lambda t, p: 1.0),
+    _Step(lambda old, t: t, lambda s, p: s, lambda t, p: 1.0),
+    _Step(
+        lambda old, t: build("inv", t), lambda s, p: 1.0 / s, lambda t, p: 1.0 / (t * t)
+    ),
+    _Step(lambda old, t: build("sqrt", t), lambda s, p: s * s, lambda t, p: t**-0.5),
+    _Step(lambda old, t: build("sq", t), lambda s, p: np.sqrt(s), lambda t, p: t),
+    _Step(
+        lambda old, t: build("exp", t), lambda s, p: np.log(s), lambda t, p: np.exp(t)
+    ),
+    _Step(lambda old, t: build("log", t), lambda s, p: np.exp(s), lambda t, p: 1.0 / t),
+    _Step(
+        lambda old, t: build("add", old, t), lambda s, p: s - p, lambda t, p: 1.0, True
+    ),
+    _Step(
+        lambda old, t: build("add", old, t), lambda s, p: s - p, lambda t, p: 1.0, True
+    ),
+    _Step(
+        lambda old, t: build("mul", old, t), lambda s, p: s / p, lambda t, p: p, True
+    ),
+    _Step(
+        lambda old, t: build("div", old, t),
+        lambda s, p: p / s,
+        lambda t, p: p / (t * t),
+        True,
+    ),
+)
+_N_REPLACING = sum(not step.uses_present for step in _STEPS)
 
 
 def _simple_terms(used: Sequence[int]) -> list[Tree]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,14 @@ def nesting(tree: Tree) -> int:
     return below + (tree[0] in TRANSCENDENTAL)
 
 
-def walk(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
+def walk(tree: Tree) -> list[tuple[Path, Tree]]:
     """Give every subtree with the positions of arguments that lead to it."""
-    yield path, tree
-    if isinstance(tree, tuple):
-        for position in range(1, len(tree)):
-            yield from walk(tree[position], (*path, position))
+    found: list[tuple[Path, Tree]] = [((), tree)]
+    for path, node in found:  # the list grows on the way
+        if isinstance(node, tuple):
+            for position in range(1, len(node)):
+                found.append(((*path, position), node[position]))
+    return found
 
 
 def replace(tree: Tree, path: Path, new: Tree) -> Tree:
@@ -93,9 +95,9 @@ def build(name: str, *arguments: Tree) -> Tree:
     if name == "div" and is_number(right):
         return build("mul", 1.0 / right, left) if right else (name, left, right)
     # C1*(C2*x) and C1 + (C2 + x) say no more than one constant.
-    if name in ("add", "mul") and is_number(left):
-        if isinstance(right, tuple) and right[0] == name and is_number(right[1]):
-            return build(name, _fold(name, (left, right[1])), right[2])
+    deeper = isinstance(right, tuple) and right[0] == name and is_number(right[1])
+    if name in ("add", "mul") and is_number(left) and deeper:
+        return build(name, _fold(name, (left, right[1])), right[2])
     return (name, left, right)
 
 
@@ -104,22 +106,6 @@ def _fold(name: str, arguments: Sequence[Tree]) -> float:
         value = float(OPERATORS[name].numpy(*map(np.float64, arguments)))
     # A fault inside a formula is a fault of the whole: NaN is refused later.
     return value if abs(value) < 1e100 else math.nan
-
-
-def is_sound(tree: Tree, max_nesting: int) -> bool:
-    """Tell whether all numbers are finite and functions not nested too deeply."""
-    if nesting(tree) > max_nesting:
-        return False
-    return all(math.isfinite(leaf) for _, leaf in walk(tree) if isinstance(leaf, float))
-
-
-def variables(tree: Tree) -> frozenset[int]:
-    """Give the columns that occur, counted from 0."""
-    return frozenset(
-        variable_index(leaf)
-        for _, leaf in walk(tree)
-        if isinstance(leaf, str) and is_variable(leaf)
-    )
 
 
 def evaluate(tree: Tree, columns: FloatArray) -> Any:
@@ -220,3 +206,10 @@ def sum_of(parts: Sequence[Tree]) -> Tree:
     for part in parts[1:]:
         total = ("add", total, part)
     return total
+
+
+def summands(tree: Tree) -> list[Tree]:
+    """Split a chain of additions, the innermost first."""
+    if isinstance(tree, tuple) and tree[0] == "add":
+        return [*summands(tree[1]), *summands(tree[2])]
+    return [tree]

@@ -76,7 +76,7 @@ class Variation:
         return self.mutations[min(int(at), len(self.mutations) - 1)][0](tree)
 
     def _pick(self, tree: Tree) -> tuple[Path, Tree]:
-        places = list(walk(tree))
+        places = walk(tree)
         return places[int(self.rng.integers(len(places)))]
 
     def change_subtree(self, tree: Tree) -> Tree:
@@ -173,7 +173,7 @@ class Variation:
         return replace(tree, path, new)
 
     def cross(self, tree: Tree, mate: Tree) -> Tree:
-        """Put a subtree of the mate in place of one of the tree, or join their terms."""
+        """Take a subtree of the mate for one of the tree, or join their terms."""
         roll = self.rng.random()
         if roll < 0.25:
             return sum_of([*terms(tree), *self._some(terms(mate))] or [tree])
