@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression, is_integer
 from sklearn_chatsr.expressions.expression import Tree
@@ -15,12 +16,12 @@ from sklearn_chatsr.proposers.evolution.growth import Growth
 from sklearn_chatsr.proposers.evolution.islands import Island
 from sklearn_chatsr.proposers.evolution.targeted import Targeting
 from sklearn_chatsr.proposers.evolution.trees import size, terms, walk
-from sklearn_chatsr.proposers.evolution.variation import Variation
+from sklearn_chatsr.proposers.evolution.variation import Variation, shortenings
 from sklearn_chatsr.proposers.protocol import Problem
 
 logger = logging.getLogger(__name__)
 
-_LEAST_ROWS = 4
+_LEAST_ROWS, _MOST_ROWS = 4, 1000
 _MARGIN = 0.1  # seconds before the deadline at which a last batch is yielded
 _MIGRATION = 8  # generations between exchanges
 _PATIENCE = 12  # generations without progress after which an island starts anew
@@ -68,14 +69,11 @@ class EvolutionProposer:
         """Yield the formulas that moved the front; see `Proposer`."""
         finite = np.isfinite(problem.y) & np.isfinite(problem.X).all(axis=1)
         if not finite.all():
-            weight = problem.sample_weight
-            problem = replace(
-                problem,
-                X=problem.X[finite],
-                y=problem.y[finite],
-                sample_weight=None if weight is None else weight[finite],
-            )
+            problem = _rows_of(problem, np.flatnonzero(finite))
         used = [j for j in range(problem.n_features) if _varies(problem.X[:, j])]
+        if len(problem.y) > _MOST_ROWS:
+            rows = np.sort(rng.permutation(len(problem.y))[:_MOST_ROWS])
+            problem = _rows_of(problem, rows)
         if len(problem.y) < _LEAST_ROWS or not used or not _varies(problem.y):
             return
         if problem.seconds_left() < _MARGIN:
@@ -124,6 +122,8 @@ class _Run:
                     children = [*own, *self._random_children()]
                 else:
                     children = self._children(island)
+                if exact_for:
+                    children += shortenings(self._exact().sum)
                 moved |= dict.fromkeys(self._advance(island, children))
             if generation % _MIGRATION == _MIGRATION - 1:
                 self._migrate()
@@ -132,11 +132,15 @@ class _Run:
             batch = self._told_apart(moved)
             if batch:
                 yield batch
-            if min((i.fvu for i in self.hall), default=1.0) <= self.evaluator.floor:
+            if len(self.hall) and self._exact().fvu <= self.evaluator.floor:
                 exact_for += 1
                 if exact_for > _AFTER_EXACT:
                     break
         logger.debug("Fitted %d children.", self.evaluator.n_fitted)
+
+    def _exact(self) -> Individual:
+        """Give the most exact individual, of several the shortest."""
+        return min(self.hall, key=lambda i: (i.fvu, i.size))
 
     def _advance(self, island: Island, children: Sequence[Tree]) -> list[Individual]:
         """Fit children and let them in; give those that moved the front of all."""
@@ -215,7 +219,17 @@ class _Run:
         return batch
 
 
-def _varies(values: np.ndarray) -> bool:
+def _rows_of(problem: Problem, rows: npt.NDArray[np.intp]) -> Problem:
+    weight = problem.sample_weight
+    return replace(
+        problem,
+        X=problem.X[rows],
+        y=problem.y[rows],
+        sample_weight=None if weight is None else weight[rows],
+    )
+
+
+def _varies(values: npt.NDArray[np.float64]) -> bool:
     return bool(np.ptp(values) > 0)
 
 

@@ -186,3 +186,14 @@ class Variation:
         n_kept = int(self.rng.integers(1, max(len(parts), 1) + 1))
         order = self.rng.permutation(len(parts))[:n_kept]
         return [parts[k] for k in order]
+
+
+def shortenings(tree: Tree) -> list[Tree]:
+    """Give every tree with one operator replaced by one of its arguments."""
+    return [
+        replace(tree, path, argument)
+        for path, node in walk(tree)
+        if isinstance(node, tuple)
+        for argument in node[1:]
+        if not (is_number(argument) and not path)
+    ]
