@@ -28,6 +28,8 @@ MUTATIONS = [
     *("add_term", "drop_term", "jolt"),
 ]
 
+SHRINKING = ("delete", "hoist", "drop_term")
+
 
 def signed(n_features=3, n_rows=400, seed=0):
     return np.random.default_rng(seed).uniform(-3, 3, size=(n_rows, n_features))
@@ -70,7 +72,7 @@ def test_mutations_give_formulas_that_differ(name, text):
     children = [Expression.from_tree(mutate(parent)) for _ in range(30)]
 
     assert all(child.constants is not None for child in children)
-    can_shrink = name not in ("delete", "hoist") or isinstance(parent, tuple)
+    can_shrink = name not in SHRINKING or isinstance(parent, tuple)
     assert not can_shrink or any(c.to_tree() != parent for c in children)
 
 
@@ -125,7 +127,7 @@ def test_aimed_children_repair_a_wrong_part():
     targeting = Targeting(growth(X), X.T.copy(), y)
     fitter = ConstantFitter(X, y)
 
-    children = [targeting.aim(wrong) for _ in range(150)]
+    children = [targeting.aim(wrong) for _ in range(1000)]
 
     found = [Expression.from_tree(c) for c in children if c is not None]
     fits = [fitter.fit(e, start=e.constants or (), scale=True) for e in found]
@@ -137,7 +139,7 @@ def test_shortenings_have_one_operator_less():
 
     texts = {str(Expression.from_tree(t)) for t in shortenings(tree)}
 
-    assert texts == {"x2*sin(x1)", "x3", "sin(x1) + x3", "x2 + x3", "x1*x2 + x3"}
+    assert texts == {"sin(x1)*x2", "x3", "sin(x1) + x3", "x2 + x3", "x1*x2 + x3"}
 
 
 def test_a_law_of_nested_and_free_parts_is_found():

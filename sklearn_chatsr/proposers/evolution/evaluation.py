@@ -137,6 +137,7 @@ class Evaluator:
             Whether an individual of such a size and score would find a place.
         """
         fresh = [f for f in map(self.frame, children) if f is not None]
+        self.n_fitted += len(fresh)
         found = self._fit(self._screen, fresh, is_wanted)
         if self._screen is not self.fitter:
             good = [i.expression for i in found]
@@ -174,7 +175,6 @@ class Evaluator:
         framed: Sequence[Expression],
         is_wanted: Callable[[int, float], bool],
     ) -> list[Individual]:
-        self.n_fitted += len(framed)
         starts = [e.constants or () for e in framed]
         return self._individuals(fitter.fit_many(framed, starts=starts), is_wanted)
 

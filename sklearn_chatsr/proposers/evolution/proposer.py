@@ -48,6 +48,11 @@ class EvolutionProposer:
     n_children : int, default=96
         Children per island and generation.
 
+    Attributes
+    ----------
+    n_fitted : int
+        Children whose constants the last search has fitted.
+
     Examples
     --------
     >>> EvolutionProposer().name
@@ -62,6 +67,7 @@ class EvolutionProposer:
         self.n_generations = n_generations
         self.n_islands = n_islands
         self.n_children = n_children
+        self.n_fitted = 0
 
     def propose(
         self, problem: Problem, rng: np.random.Generator
@@ -129,6 +135,7 @@ class _Run:
                 self._migrate()
             if generation % 4 == 3:
                 self.targeting.refresh(self._building_blocks())
+            self.settings.n_fitted = self.evaluator.n_fitted
             batch = self._told_apart(moved)
             if batch:
                 yield batch
@@ -136,7 +143,7 @@ class _Run:
                 exact_for += 1
                 if exact_for > _AFTER_EXACT:
                     break
-        logger.debug("Fitted %d children.", self.evaluator.n_fitted)
+        logger.debug("Fitted %d children.", self.settings.n_fitted)
 
     def _exact(self) -> Individual:
         """Give the most exact individual, of several the shortest."""
@@ -230,7 +237,7 @@ def _rows_of(problem: Problem, rows: npt.NDArray[np.intp]) -> Problem:
 
 
 def _varies(values: npt.NDArray[np.float64]) -> bool:
-    return bool(np.ptp(values) > 0)
+    return len(values) > 0 and bool(np.ptp(values) > 0)
 
 
 def _with_numbers(tree: Tree) -> Tree:

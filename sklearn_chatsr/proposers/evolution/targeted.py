@@ -129,7 +129,7 @@ class Targeting:
         gain = np.nan_to_num(gain)
         order = np.argpartition(-gain, min(_N_CHOICES, len(gain) - 1))[:_N_CHOICES]
         order = order[np.argsort(-gain[order], kind="stable")]
-        rank = int(len(order) * self.rng.random() ** 2)
+        rank = int(len(order) * self.rng.random() ** 3)
         at = int(order[rank])
         if gain[at] <= 0:
             return None
@@ -185,6 +185,8 @@ _STEPS = (
         True,
     ),
 )
+# A factor and a divisor are wanted as often as a summand.
+_STEPS += _STEPS[-2:]
 _N_REPLACING = sum(not step.uses_present for step in _STEPS)
 
 

@@ -98,6 +98,11 @@ def build(name: str, *arguments: Tree) -> Tree:
     deeper = isinstance(right, tuple) and right[0] == name and is_number(right[1])
     if name in ("add", "mul") and is_number(left) and deeper:
         return build(name, _fold(name, (left, right[1])), right[2])
+    if name == "mul":
+        # Factors go to the front, where the next one meets them.
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, tuple) and one[0] == "mul" and is_number(one[1]):
+                return build("mul", one[1], build("mul", one[2], other))
     return (name, left, right)
 
 
