@@ -210,7 +210,7 @@ class ConstantFitter:
                     fit = affine.unwrap(fit, skeletons[k], self)
                 results[k] = fit
 
-        starts = range(0, len(skeletons), _CHUNK)
+        lows = range(0, len(skeletons), _CHUNK)
         timer = None
         if deadline is not None:
             # The kernels look at `cancel` between steps and let go of the GIL.
@@ -219,15 +219,15 @@ class ConstantFitter:
             timer.daemon = True
             timer.start()
         try:
-            n_threads = min(_effective_n_jobs(n_jobs), max(len(starts), 1))
+            n_threads = min(_effective_n_jobs(n_jobs), max(len(lows), 1))
             if n_threads == 1:
-                for low in starts:
+                for low in lows:
                     run(low)
             else:
                 load_kernels()
                 with ThreadPoolExecutor(n_threads) as pool:
                     try:
-                        list(pool.map(run, starts))
+                        list(pool.map(run, lows))
                     except BaseException:
                         cancel[0] = 1
                         raise

@@ -63,8 +63,9 @@ class Individual:
         self.expression = expression
         self.fvu = fvu
         self.score = score
-        self.tree: Any = expression.to_tree()
-        self.sum: Tree = self.tree[2]
+        tree: Any = expression.to_tree()
+        self.tree: Tree = tree
+        self.sum: Tree = tree[2]
         self.size = expression.size - 2
         self.features = expression.variables
         self.signature = f"{fvu:.6e}"

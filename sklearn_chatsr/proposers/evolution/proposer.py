@@ -215,7 +215,7 @@ class _Run:
     def _told_apart(self, moved: dict[Individual, None]) -> list[Expression]:
         """Trim what moved the front and is still on it, each skeleton once."""
         front = set(self.hall.front())
-        batch = []
+        batch: list[Expression] = []
         for individual in sorted(moved, key=lambda i: i.score):
             if individual not in front or len(batch) >= _PER_BATCH:
                 continue

@@ -157,7 +157,7 @@ class _Step:
     uses_present: bool = False
 
 
-_STEPS = (
+_STEPS: tuple[_Step, ...] = (
     _Step(lambda old, t: t, lambda s, p: s, lambda t, p: 1.0),
     _Step(lambda old, t: t, lambda s, p: s, lambda t, p: 1.0),
     _Step(
@@ -278,7 +278,7 @@ def wanted_values(
     """
     v: Any = y
     slope: Any = np.ones(len(y))
-    node = tree
+    node: Any = tree
     with np.errstate(all="ignore"):
         for position in path:
             name, *inner = node
@@ -287,5 +287,5 @@ def wanted_values(
             arguments[position - 1] = wanted
             partials = OPERATORS[name].partials(*arguments, v)
             slope = slope * partials[position - 1]
-            v, node = wanted, node[position]  # type: ignore[assignment]
+            v, node = wanted, node[position]
     return v, np.broadcast_to(np.square(slope), len(y))

@@ -92,11 +92,12 @@ def build(name: str, *arguments: Tree) -> Tree:
         return left
     if name in ("mul", "div") and left == 0.0:
         return 0.0
-    if name == "div" and is_number(right):
-        return build("mul", 1.0 / right, left) if right else (name, left, right)
+    if name == "div" and isinstance(right, float) and right:
+        return build("mul", 1.0 / right, left)
     # C1*(C2*x) and C1 + (C2 + x) say no more than one constant.
     deeper = isinstance(right, tuple) and right[0] == name and is_number(right[1])
     if name in ("add", "mul") and is_number(left) and deeper:
+        assert isinstance(right, tuple)
         return build(name, _fold(name, (left, right[1])), right[2])
     if name == "mul":
         # Factors go to the front, where the next one meets them.
@@ -106,9 +107,9 @@ def build(name: str, *arguments: Tree) -> Tree:
     return (name, left, right)
 
 
-def _fold(name: str, arguments: Sequence[Tree]) -> float:
+def _fold(name: str, arguments: Sequence[Any]) -> float:
     with np.errstate(all="ignore"):
-        value = float(OPERATORS[name].numpy(*map(np.float64, arguments)))
+        value = float(OPERATORS[name].numpy(*(np.float64(a) for a in arguments)))
     # A fault inside a formula is a fault of the whole: NaN is refused later.
     return value if abs(value) < 1e100 else math.nan
 
