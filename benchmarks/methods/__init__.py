@@ -47,6 +47,11 @@ METHODS = {
             {"proposers": ("templates",)},
         ),
         Entry("ours-basis", "benchmarks.methods.ours:Ours", {"proposers": ("basis",)}),
+        Entry(
+            "ours-evolution",
+            "benchmarks.methods.ours:Ours",
+            {"proposers": ("evolution",)},
+        ),
         Entry("ours-model", "benchmarks.methods.ours:Ours", {"proposers": ("model",)}),
         Entry("operon-default", "benchmarks.methods.operon:Operon"),
         Entry(

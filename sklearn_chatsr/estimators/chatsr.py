@@ -20,12 +20,18 @@ from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
-from sklearn_chatsr.proposers import BasisProposer, Proposer, TemplateProposer
+from sklearn_chatsr.proposers import (
+    BasisProposer,
+    EvolutionProposer,
+    Proposer,
+    TemplateProposer,
+)
 from sklearn_chatsr.selection import Candidate, Selection
 
 # Columns that a search looks at; the language model knows as many variables.
 MAX_VARIABLES = 10
-_PROPOSERS = ("templates", "basis", "model")
+_PROPOSERS = ("templates", "basis", "evolution", "model")
+_DEFAULT_PROPOSERS = ("templates", "basis", "model")
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -42,9 +48,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ``"default"`` for the checkpoint that ships with the package, or a folder that
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
-    proposers : tuple of {"templates", "basis", "model"}, default=all of these
-        Where formulas come from, asked in this order. Without ``"model"`` no network
-        is loaded.
+    proposers : tuple of str, default=("templates", "basis", "model")
+        Where formulas come from, asked in this order; ``"evolution"`` is another.
+        Without ``"model"`` no network is loaded.
     n_candidates : int, default=256
         Formulas drawn from the model.
     decoding : {"sample", "beam"}, default="sample"
@@ -140,7 +146,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self,
         *,
         model: str = "default",
-        proposers: tuple[str, ...] = _PROPOSERS,
+        proposers: tuple[str, ...] = _DEFAULT_PROPOSERS,
         n_candidates: int = 256,
         decoding: Literal["sample", "beam"] = "sample",
         prompt: str | None = None,
@@ -240,6 +246,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 yield TemplateProposer()
             elif name == "basis":
                 yield BasisProposer()
+            elif name == "evolution":
+                yield EvolutionProposer()
             else:
                 # Only here does torch load.
                 from sklearn_chatsr.proposers.model import ModelProposer

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -381,6 +382,7 @@ OPERATORS: dict[str, Operator] = {row.name: row for row in _ROWS}
 VARIABLE_OPCODE, CONSTANT_OPCODE, INTEGER_OPCODE = 0, 1, 2
 
 
+@lru_cache(4096)
 def is_variable(token: str) -> bool:
     """Tell whether ``token`` names a column, as ``"x1"`` does."""
     return _VARIABLE.match(token) is not None
@@ -409,6 +411,7 @@ def variable_index(token: str) -> int:
     return int(token[1:]) - 1
 
 
+@lru_cache(4096)
 def arity(token: str) -> int:
     """Give the number of arguments of ``token``: 0 for every leaf.
 

@@ -29,7 +29,7 @@ __all__ = [
 PROGRAM = "i8[::1], i8[::1], f8[::1]"  # addresses, codes, payload
 DATA = "f8[:,::1], f8[::1], f8[::1]"  # X, y, root_weight
 _FIT = (
-    f"void({PROGRAM}, i8[::1], {DATA}, {DATA}, i8, i8, f8, f8, u8, i8[::1],"
+    f"void({PROGRAM}, i8[::1], {DATA}, {DATA}, i8, i8, f8, f8, u8, b1, i8[::1],"
     " f8[::1], i8[::1], f8[:,::1])"
 )
 _JACOBIAN = f"void({PROGRAM}, f8[::1], f8[:,::1], f8[::1], f8[:,::1])"
@@ -54,8 +54,8 @@ def _build(fingerprint: int) -> Any:
     @entry(_FIT)
     def fit_batch(
         addresses, codes, payload, offsets, X, y, root_weight, X_sample, y_sample,
-        root_sample, n_starts, max_iter, stop, to_beat, seed, cancel, constants, first,
-        report,
+        root_sample, n_starts, max_iter, stop, to_beat, seed, fresh, cancel, constants,
+        first, report,
     ):  # fmt: skip
         longest = 1
         for j in range(offsets.shape[0] - 1):
@@ -84,7 +84,7 @@ def _build(fingerprint: int) -> Any:
                 for k in range(n):
                     best[slot[k]] = 1.0 / values[k] if inverted[slot[k]] else values[k]
             loss, evaluations, converged = fit_program(
-                (nodes, number), best, n_linear, given, (X, H, y, root_weight),
+                (nodes, number), best, n_linear, given, fresh, (X, H, y, root_weight),
                 (X_sample, H_sample, y_sample, root_sample), n_starts, max_iter, stop,
                 to_beat, seed_state(c, v, seed), work, cancel,
             )  # fmt: skip

@@ -122,6 +122,7 @@ def fit_program(
     best: Any,
     n_linear: int,
     given: bool,
+    fresh: bool,
     data: Any,
     sample: Any,
     n_starts: int,
@@ -135,7 +136,8 @@ def fit_program(
     """Fit from several starts; ``best`` receives the constants, or is the one start.
 
     When there are more points than the sample has, the starts are followed on the
-    sample, and the best minima found there are followed up on all points.
+    sample, and the best minima found there are followed up on all points. ``fresh``
+    solves for the linear constants of a given start first.
 
     Returns
     -------
@@ -144,8 +146,8 @@ def fit_program(
     n = best.shape[0]
     if given or n == n_linear:
         return minimise(
-            program, best, n_linear, not given, data, work, max_iter, stop, np.inf,
-            cancel,
+            program, best, n_linear, fresh or not given, data, work, max_iter, stop,
+            np.inf, cancel,
         )  # fmt: skip
     in_two = data[2].shape[0] > sample[2].shape[0] and sample[2].shape[0] >= 8 * n
     first = sample if in_two else data

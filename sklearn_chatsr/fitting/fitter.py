@@ -154,6 +154,7 @@ class ConstantFitter:
         deadline: float | None = None,
         scale: bool = False,
         keep_fvu: float | None = None,
+        starts: Sequence[Sequence[float]] | None = None,
     ) -> list[ConstantFit | None]:
         """Fit many skeletons, in parallel threads.
 
@@ -170,6 +171,9 @@ class ConstantFitter:
         keep_fvu : float, optional
             Fits with a larger fraction of variance unexplained are given up early and
             returned as None.
+        starts : sequence of sequence of float, optional
+            The one start of each skeleton, in place of drawn ones. Of a start the
+            constants that are solved for do not matter.
 
         Returns
         -------
@@ -179,6 +183,14 @@ class ConstantFitter:
         """
         skeletons = list(skeletons)
         wrapped = [affine.wrap(s) if scale else s for s in skeletons]
+        given = None
+        if starts is not None:
+            given = [
+                affine.wrap_start(skeleton, frame, start)
+                for skeleton, frame, start in zip(
+                    skeletons, wrapped, starts, strict=True
+                )
+            ]
         to_beat = math.inf if keep_fvu is None else keep_fvu
         cancel = np.zeros(1, np.int64)
         results: list[ConstantFit | None] = [None] * len(skeletons)
@@ -188,7 +200,9 @@ class ConstantFitter:
                 cancel[0] = 1
             if cancel[0]:
                 return
-            found = self._run(wrapped[low : low + _CHUNK], None, cancel, to_beat)
+            chunk = slice(low, low + _CHUNK)
+            own = None if given is None else given[chunk]
+            found = self._run(wrapped[chunk], own, cancel, to_beat, fresh=True)
             for k, fit in enumerate(found, start=low):
                 if fit is None or not (keep_fvu is None or fit.fvu <= keep_fvu):
                     continue
@@ -196,7 +210,7 @@ class ConstantFitter:
                     fit = affine.unwrap(fit, skeletons[k], self)
                 results[k] = fit
 
-        starts = range(0, len(skeletons), _CHUNK)
+        lows = range(0, len(skeletons), _CHUNK)
         timer = None
         if deadline is not None:
             # The kernels look at `cancel` between steps and let go of the GIL.
@@ -205,15 +219,15 @@ class ConstantFitter:
             timer.daemon = True
             timer.start()
         try:
-            n_threads = min(_effective_n_jobs(n_jobs), max(len(starts), 1))
+            n_threads = min(_effective_n_jobs(n_jobs), max(len(lows), 1))
             if n_threads == 1:
-                for low in starts:
+                for low in lows:
                     run(low)
             else:
                 load_kernels()
                 with ThreadPoolExecutor(n_threads) as pool:
                     try:
-                        list(pool.map(run, starts))
+                        list(pool.map(run, lows))
                     except BaseException:
                         cancel[0] = 1
                         raise
@@ -307,6 +321,7 @@ class ConstantFitter:
         starts: Sequence[Sequence[float]] | None,
         cancel: npt.NDArray[np.int64],
         to_beat: float,
+        fresh: bool = False,
     ) -> list[ConstantFit | None]:
         """Fit one chunk; None where it was cancelled."""
         for skeleton in skeletons:
@@ -331,7 +346,7 @@ class ConstantFitter:
         kernels.fit_batch(
             kernels.ADDRESSES, codes, payload, offsets, data.X, data.y,
             data.root_weight, *data.sample, self.n_starts, self.max_iter, stop, to_beat,
-            np.uint64(self.seed % 2**64), cancel, constants, first, report,
+            np.uint64(self.seed % 2**64), fresh, cancel, constants, first, report,
         )  # fmt: skip
         results: list[ConstantFit | None] = []
         for k, skeleton in enumerate(skeletons):

@@ -1,7 +1,14 @@
 """Where formulas come from: one file per source of skeletons, one small Protocol."""
 
 from sklearn_chatsr.proposers.basis import BasisProposer
+from sklearn_chatsr.proposers.evolution import EvolutionProposer
 from sklearn_chatsr.proposers.protocol import Problem, Proposer
 from sklearn_chatsr.proposers.templates import TemplateProposer
 
-__all__ = ["BasisProposer", "Problem", "Proposer", "TemplateProposer"]
+__all__ = [
+    "BasisProposer",
+    "EvolutionProposer",
+    "Problem",
+    "Proposer",
+    "TemplateProposer",
+]
