@@ -279,3 +279,18 @@ def test_unknown_column_and_wrong_start_are_refused():
         fitter.fit(Expression(["x3"]))
     with pytest.raises(ValueError, match="2 value"):
         fitter.fit(Expression(["C"]), start=[1.0, 2.0])
+
+
+def test_many_fits_go_on_from_given_starts():
+    X = np.linspace(-3, 3, 200).reshape(-1, 1)
+    y = 40.0 * np.sin(1.3 * X[:, 0]) + 7.0
+    fitter = ConstantFitter(X, y, max_iter=8)
+    wave = Expression(["mul", "C", "sin", "mul", "C", "x1"])
+
+    # The factor is solved for: its value in a start does not matter.
+    near, far = fitter.fit_many(
+        [wave, wave], starts=[[-1e6, 1.25], [1.0, 9.0]], scale=True
+    )
+
+    assert near.fvu < 1e-20
+    assert far.fvu > 0.1
