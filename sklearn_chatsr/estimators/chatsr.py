@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -15,23 +14,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
+from sklearn_chatsr.estimators.effort import (
+    EFFORTS,
+    PROPOSERS,
+    EffortName,
+    ModelSettings,
+    plan_rounds,
+)
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
-from sklearn_chatsr.proposers import (
-    BasisProposer,
-    EvolutionProposer,
-    Proposer,
-    TemplateProposer,
-)
 from sklearn_chatsr.selection import Candidate, Selection
 
 # Columns that a search looks at; the language model knows as many variables.
 MAX_VARIABLES = 10
-_PROPOSERS = ("templates", "basis", "evolution", "model")
-_DEFAULT_PROPOSERS = ("templates", "basis", "model")
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -48,11 +46,13 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ``"default"`` for the checkpoint that ships with the package, or a folder that
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
-    proposers : tuple of str, default=("templates", "basis", "model")
-        Where formulas come from, asked in this order; ``"evolution"`` is another.
-        Without ``"model"`` no network is loaded.
-    n_candidates : int, default=256
-        Formulas drawn from the model.
+    proposers : tuple of {"templates", "basis", "model", "evolution"}, default=all
+        Where formulas come from. Without ``"model"`` no network is loaded.
+    effort : {"fast", "default", "thorough"}, default="default"
+        How long to search where nothing exact is found: about 3, 10 and 60 seconds on
+        two cores of a laptop. Exact laws end a search early.
+    n_candidates : int, optional
+        Formulas drawn from the model; by default 64, 256 or 1,024, by effort.
     decoding : {"sample", "beam"}, default="sample"
         How the model writes: independent draws, or a beam search.
     prompt : str, optional
@@ -66,9 +66,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         Variable projection with Levenberg-Marquardt, or BFGS as in the publication.
     n_starts : int, default=8
         Starting points for the constants of a formula.
-    max_time : float, default=20.0
-        Seconds after which the best formula so far is the answer. Counts, not this
-        limit, make fits reproducible: raise it when a machine is slow.
+    max_time : float, optional
+        Seconds after which the best formula so far is the answer; by default 6, 20 or
+        120, by effort. Counts, not this limit, make fits reproducible: raise it when a
+        machine is slow.
     device : str, default="auto"
         Where the model runs: ``"auto"`` for a GPU when there is one, ``"cpu"``,
         ``"cuda:0"``, ...
@@ -125,7 +126,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
         "model": [str],
         "proposers": [tuple, list],
-        "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "effort": [StrOptions(set(EFFORTS))],
+        "n_candidates": [None, Interval(Integral, 1, None, closed="left")],
         "decoding": [StrOptions({"sample", "beam"})],
         "prompt": [str, None],
         "max_size": [Interval(Integral, 1, None, closed="left")],
@@ -135,7 +137,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ],
         "constant_optimizer": [StrOptions({"lm", "bfgs"})],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
-        "max_time": [Interval(Real, 0, None, closed="neither")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "device": [str],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -146,15 +148,16 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self,
         *,
         model: str = "default",
-        proposers: tuple[str, ...] = _DEFAULT_PROPOSERS,
-        n_candidates: int = 256,
+        proposers: tuple[str, ...] = PROPOSERS,
+        effort: EffortName = "default",
+        n_candidates: int | None = None,
         decoding: Literal["sample", "beam"] = "sample",
         prompt: str | None = None,
         max_size: int = 30,
         selection: Selection = "mdl",
         constant_optimizer: Literal["lm", "bfgs"] = "lm",
         n_starts: int = 8,
-        max_time: float = 20.0,
+        max_time: float | None = None,
         device: str = "auto",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -162,6 +165,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     ) -> None:
         self.model = model
         self.proposers = proposers
+        self.effort = effort
         self.n_candidates = n_candidates
         self.decoding = decoding
         self.prompt = prompt
@@ -197,10 +201,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             Fitted.
         """
         X, y, weight = self._validated(X, y, sample_weight)
-        unknown = [name for name in self.proposers if name not in _PROPOSERS]
+        unknown = [name for name in self.proposers if name not in PROPOSERS]
         if unknown:
             raise ValueError(
-                f"Unknown proposers {unknown}. Allowed: {', '.join(_PROPOSERS)}."
+                f"Unknown proposers {unknown}. Allowed: {', '.join(PROPOSERS)}."
             )
         if "model" in self.proposers:
             find_checkpoint(self.model)  # refused now, not after the other searches
@@ -208,6 +212,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         X, y, weight = merge_rows(X, y, weight)
         columns = _select_columns(X, y, weight, seed)
         warm_up()
+        effort = EFFORTS[self.effort]
         search = Search(
             np.ascontiguousarray(X[:, columns]),
             y,
@@ -216,7 +221,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 max_size=self.max_size,
                 optimizer=self.constant_optimizer,
                 n_starts=self.n_starts,
-                max_time=self.max_time,
+                max_time=self.max_time or effort.max_time,
                 n_jobs=self.n_jobs,
                 selection=self.selection,
             ),
@@ -225,7 +230,13 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             prompt=self.prompt,
             verbose=self.verbose,
         )
-        archive = search.run(self._proposers(seed))
+        model = ModelSettings(
+            self.model,
+            self.device,
+            self.n_candidates or effort.n_candidates,
+            self.decoding,
+        )
+        archive = search.run(plan_rounds(effort, self.proposers, model))
         chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)
         self.selected_features_ = columns
@@ -239,25 +250,6 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)
         return variable(column) if names is None else str(names[column])
-
-    def _proposers(self, seed: int) -> Iterator[Proposer]:
-        for name in self.proposers:
-            if name == "templates":
-                yield TemplateProposer()
-            elif name == "basis":
-                yield BasisProposer()
-            elif name == "evolution":
-                yield EvolutionProposer()
-            else:
-                # Only here does torch load.
-                from sklearn_chatsr.proposers.model import ModelProposer
-
-                yield ModelProposer(
-                    self.model,
-                    self.device,
-                    n_candidates=self.n_candidates,
-                    method=self.decoding,
-                )
 
 
 def _select_columns(

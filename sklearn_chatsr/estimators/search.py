@@ -23,6 +23,7 @@ from sklearn_chatsr.selection import (
     DescriptionLength,
     Selection,
     best_in_general,
+    is_noise,
 )
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ _FINALISTS = 24
 _CROSS_VALIDATED = 40
 # A formula this short that is exact to the last digit is the law: stop at once.
 _PLAINLY_SHORT = 12
+_SHORT = 20
+_NOISE_ROWS = 1_000
 _BASELINE = "baseline"
 
 
@@ -118,13 +121,14 @@ class Search:
         self._seen: set[Hashable] = set()
         self._spelled: set[Expression] = set()
 
-    def run(self, proposers: Iterable[Proposer]) -> Archive:
+    def run(self, rounds: Iterable[Iterable[Proposer]]) -> Archive:
         """Search until the proposers have no more to say, or the time is over.
 
         Parameters
         ----------
-        proposers : iterable of Proposer
-            Asked one after the other; the cheap ones go first.
+        rounds : iterable of iterables of Proposer
+            Asked one after the other; the cheap ones go first. After every round the
+            search ends if the best formula leaves nothing but noise.
 
         Returns
         -------
@@ -138,16 +142,27 @@ class Search:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if np.ptp(self.y) > 0:
-                    for index, proposer in enumerate(proposers):
-                        if self._is_over() or self._is_plainly_found():
-                            break
-                        self._ask(proposer, index, progress)
+                    self._search(rounds, progress)
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
                 self.interrupted = True
                 logger.warning("Interrupted: keeping the best formula so far.")
         return self._finish()
+
+    def _search(
+        self, rounds: Iterable[Iterable[Proposer]], progress: _Progress
+    ) -> None:
+        index = 0
+        for number, proposers in enumerate(rounds):
+            if number and self._leaves_only_noise():
+                logger.debug("Nothing but noise is left after round %d.", number)
+                return
+            for proposer in proposers:
+                if self._is_over() or self._is_plainly_found():
+                    return
+                self._ask(proposer, index, progress)
+                index += 1
 
     def _ask(self, proposer: Proposer, index: int, progress: _Progress) -> None:
         seen = self.rows.seen
@@ -245,6 +260,15 @@ class Search:
             and best.complexity <= _PLAINLY_SHORT
             and self.archive.cost.at_floor(best.loss)
         )
+
+    def _leaves_only_noise(self) -> bool:
+        """Tell whether a short formula is as good as the noise lets it be."""
+        best = self.choose(self.archive)
+        if best.complexity > _SHORT:
+            return False
+        rows = self.rows.judge[:_NOISE_ROWS]
+        residual = self.y[rows] - best.expression.evaluate(self.X[rows])
+        return is_noise(self.X[rows], residual, seed=self.seed)
 
     def _finish(self) -> Archive:
         """Refit the finalists on all rows and judge them there."""

@@ -7,7 +7,7 @@ from sklearn_chatsr.selection.generalisation import (
     best_in_general,
     cross_validated_errors,
 )
-from sklearn_chatsr.selection.noise import resolution_floor
+from sklearn_chatsr.selection.noise import is_noise, resolution_floor
 
 __all__ = [
     "Archive",
@@ -18,5 +18,6 @@ __all__ = [
     "complexity",
     "cross_validated_errors",
     "formula_bits",
+    "is_noise",
     "resolution_floor",
 ]

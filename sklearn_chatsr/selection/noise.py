@@ -1,4 +1,4 @@
-"""How exactly the target is known: rounding of the numbers themselves."""
+"""How exactly the target is known: rounding of the numbers, and noise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 # apart: residuals of exactly known laws scatter between 1e-16 and some 1e-13.
 _NUMERIC = 1e-12
 _MOST_DIGITS = 8
+_LEAST_ROWS = 100  # fewer cannot tell noise from what is left
+_TREES = 60
 
 
 def resolution_floor(y: npt.ArrayLike) -> float:
@@ -58,3 +60,60 @@ def _decimal_step(y: npt.NDArray[np.float64], scale: float) -> float:
         if np.array_equal(np.round(y, decimals), y):
             return float(10.0**-decimals)
     return 0.0
+
+
+def is_noise(
+    X: npt.NDArray[np.float64], residual: npt.NDArray[np.float64], *, seed: int = 0
+) -> bool:
+    """Tell whether the columns have nothing to say about a residual.
+
+    A forest of random trees learns the residual from the columns. If what it predicts
+    for rows that a tree has not seen does not go with the residual, there is nothing
+    left that so many rows could show.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    residual : ndarray of shape (n_samples,), dtype float64
+        What a formula leaves of the target.
+    seed : int, default=0
+        Of the forest.
+
+    Returns
+    -------
+    bool
+        Never true for fewer than 100 rows, nor for residuals that are not finite.
+
+    References
+    ----------
+    Breiman, L. (2001). Random forests. Machine Learning: out-of-bag estimates.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 2))
+    >>> is_noise(X, X[:, 0] * X[:, 1])
+    False
+    """
+    if len(residual) < _LEAST_ROWS or not np.isfinite(residual).all():
+        return False
+    if np.ptp(residual) == 0:
+        return True
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    forest = ExtraTreesRegressor(
+        _TREES,
+        min_samples_leaf=5,
+        bootstrap=True,
+        oob_score=True,
+        random_state=seed,
+    )
+    forest.fit(X, residual / np.abs(residual).max())
+    guess = forest.oob_prediction_ - np.mean(forest.oob_prediction_)
+    centred = residual - residual.mean()
+    lengths = float(np.linalg.norm(guess) * np.linalg.norm(centred))
+    if not lengths > 0:
+        return True
+    # In standard errors of a correlation of independent numbers.
+    return bool(guess @ centred / lengths * np.sqrt(len(residual)) < 1.0)

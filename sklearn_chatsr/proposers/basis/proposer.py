@@ -41,6 +41,8 @@ class BasisProposer:
     ----------
     n_candidates : int, default=40
         Formulas per stage.
+    quick : bool, default=False
+        Whether to end after pairs of terms, most of the way for a tenth of the time.
 
     Examples
     --------
@@ -50,8 +52,9 @@ class BasisProposer:
 
     name = "basis"
 
-    def __init__(self, n_candidates: int = 40) -> None:
+    def __init__(self, n_candidates: int = 40, *, quick: bool = False) -> None:
         self.n_candidates = n_candidates
+        self.quick = quick
 
     def propose(
         self, problem: Problem, rng: np.random.Generator
@@ -107,13 +110,13 @@ class BasisProposer:
                 # Noise of y is as large as ever where y is divided.
                 weight = np.abs(y / np.where(rest == 0, 1.0, rest))
                 yield from search_stages(
-                    *self._tasks(kept, rest, wrap, weight), out_of_time
+                    *self._tasks(kept, rest, wrap, weight), out_of_time, self.quick
                 )
         if not out_of_time():
             tasks = self._tasks(
                 columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t), None
             )
-            yield from search_stages(*tasks, out_of_time)
+            yield from search_stages(*tasks, out_of_time, self.quick)
 
     def _tasks(
         self,
@@ -131,7 +134,7 @@ class BasisProposer:
         few = Task(columns.rows(index), y[index], wrap, n_fit, self.n_candidates)
         index = np.arange(min(len(y), _WIDE_ROWS))
         n_fit = int(0.6 * len(index))
-        if n_fit <= few.n_fit:
+        if self.quick or n_fit <= few.n_fit:
             return few, None
         wide = Task(
             columns.rows(index),

@@ -26,7 +26,10 @@ _MOST_QUOTIENT_TERMS = 2600
 
 
 def search_stages(
-    task: Task, wide: Task | None, out_of_time: Callable[[], bool]
+    task: Task,
+    wide: Task | None,
+    out_of_time: Callable[[], bool],
+    quick: bool = False,
 ) -> Iterator[list[Tree]]:
     """Yield lists of formulas, the stages one by one.
 
@@ -38,6 +41,8 @@ def search_stages(
         The same with more rows, for when nothing is exact.
     out_of_time : callable
         Asked between blocks of work.
+    quick : bool
+        Whether to end after the pairs.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
     library = build_library(task.columns, task.caps, *screens(task, transforms))
@@ -66,7 +71,7 @@ def search_stages(
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
-    if out_of_time():
+    if quick or out_of_time():
         return
     ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
     longer: list[tuple[Formulation, Hit]] = []
