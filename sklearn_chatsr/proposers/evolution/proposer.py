@@ -41,7 +41,7 @@ class EvolutionProposer:
 
     Parameters
     ----------
-    n_generations : int, default=40
+    n_generations : int, default=60
         Generations at most.
     n_islands : int, default=3
         Populations that evolve apart and exchange their best now and then.
@@ -62,7 +62,7 @@ class EvolutionProposer:
     name = "evolution"
 
     def __init__(
-        self, n_generations: int = 40, n_islands: int = 3, n_children: int = 96
+        self, n_generations: int = 60, n_islands: int = 3, n_children: int = 96
     ) -> None:
         self.n_generations = n_generations
         self.n_islands = n_islands
