@@ -15,11 +15,13 @@ from sklearn_chatsr.expressions import (
 # Telling an operator, a variable, a constant or an integer apart takes two bits.
 _KIND_BITS = 2.0
 # Its sign, and that it stands for a number of the data that happens to be whole.
-_INTEGER_BITS = 2.0
+_INTEGER_BITS = 2.5
 # Likewise of a decimal number, which says more than a whole one.
 _DECIMAL_BITS = 4.0
+# A sign alone, as a constant has one for nothing.
+_SIGN_BITS = 1.0
 # Sign and order of magnitude of a number whose digits the data give.
-_SIZE_BITS = 3.0
+_SIZE_BITS = 0.5
 # That it is a line: what most people would try first is said in few bits.
 _LINE_BITS = 4.0
 _DIGIT_BITS = math.log2(10.0)
@@ -79,17 +81,21 @@ def formula_bits(
     for token in expression.tokens:
         if is_integer(token):
             bits += _INTEGER_BITS + 2.0 * math.log2(abs(int(token)) + 1.0)
-    columns = _line_columns(expression)
-    if len(columns) > 1:
-        which = math.log2(math.comb(max(n_features, len(columns)), len(columns)))
-        return bits + _LINE_BITS + variable_bits + which
+    tree = 0.0
     for token in expression.tokens:
-        bits += _KIND_BITS
+        if token == "neg":
+            tree += _SIGN_BITS
+            continue
+        tree += _KIND_BITS
         if token in OPERATORS:
-            bits += OPERATORS[token].cost
+            tree += OPERATORS[token].cost
         elif is_variable(token):
-            bits += variable_bits
-    return bits
+            tree += variable_bits
+    columns = _line_columns(expression)
+    if columns:
+        which = math.log2(math.comb(max(n_features, len(columns)), len(columns)))
+        tree = min(tree, _LINE_BITS + variable_bits + which)
+    return bits + tree
 
 
 def _line_columns(expression: Expression) -> set[str]:
