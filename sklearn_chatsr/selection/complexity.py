@@ -15,7 +15,7 @@ from sklearn_chatsr.expressions import (
 # Telling an operator, a variable, a constant or an integer apart takes two bits.
 _KIND_BITS = 2.0
 # Its sign, and that it stands for a number of the data that happens to be whole.
-_INTEGER_BITS = 2.5
+_INTEGER_BITS = 3.0
 # Likewise of a decimal number, which says more than a whole one.
 _DECIMAL_BITS = 4.0
 # A sign alone, as a constant has one for nothing.

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers import Problem, TemplateProposer
-from sklearn_chatsr.proposers.templates import power_laws
+from sklearn_chatsr.proposers.templates import power_laws, sparse_lines
 from sklearn_chatsr.selection import Archive, DescriptionLength
 
 
@@ -82,3 +82,21 @@ def test_templates_hold_the_usual_curves(X):
 
 def test_the_order_is_the_same_every_time(X):
     assert proposals(X, X[:, 0]) == proposals(X, X[:, 0])
+
+
+def test_sparse_lines_begin_with_the_columns_that_matter():
+    X = np.random.default_rng(0).normal(size=(80, 6))
+    X[:, 3] = 2.0  # constant
+    y = 3 * X[:, 4] - X[:, 1] + 0.1 * X[:, 0] + 0.01 * X[:, 2] ** 2
+
+    lines = sparse_lines(X, y)
+
+    assert [set(line.variables) for line in lines[:2]] == [{1, 4}, {0, 1, 4}]
+    assert len(lines) == 3
+
+
+def test_sparse_lines_survive_a_repeated_column():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    X[:, 2] = X[:, 0]
+
+    assert all(len(line.variables) == 2 for line in sparse_lines(X, X[:, 0] + X[:, 1]))

@@ -61,9 +61,30 @@ def test_exactness_is_what_makes_digits_dear():
 
 
 def test_choosing_among_more_columns_costs_more():
-    few = formula_bits(LINE, 10, n_features=1)
+    curve = Expression.from_infix("2*sin(x1)")
 
-    assert formula_bits(LINE, 10, n_features=8) == few + 3
+    assert formula_bits(curve, 10, n_features=8) == formula_bits(curve, 10, 1) + 3
+    assert formula_bits(LINE, 10, n_features=8) > formula_bits(LINE, 10, 1)
+
+
+def test_a_line_is_said_in_fewer_bits_than_a_curve_of_its_size():
+    line = Expression.from_infix("2.1*x1 + 3.2*x2 + 1.7")
+    curve = Expression.from_infix("2.1*x1 + 3.2/x2 + 1.7")
+
+    assert formula_bits(line, 10, 2) < formula_bits(curve, 10, 2) - 8
+
+
+def test_a_line_in_fewer_columns_costs_less():
+    both = Expression.from_infix("2.1*x1 + 3.2*x2 + 1.7")
+    one = Expression.from_infix("2.1*x1 + 1.7")
+
+    assert formula_bits(one, 10, 2) < formula_bits(both, 10, 2)
+
+
+def test_a_negative_half_costs_one_bit_more_than_a_half():
+    half, negative = Expression.from_infix("x1/2"), Expression.from_infix("-x1/2")
+
+    assert formula_bits(negative, 10, 1) == formula_bits(half, 10, 1) + 1
 
 
 def test_complexity_counts_nodes():
