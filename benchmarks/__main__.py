@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    protocol = PROTOCOLS[options.profile]
+    protocol = replace(PROTOCOLS[options.profile], rescale=options.rescale)
     words = _split(options.problems) or list(protocol.problems)
     data_dirs = list(options.data_dir)
     problems, absent = select_problems(words, data_dirs, download=options.download)
@@ -166,6 +166,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--limit", type=int, metavar="N", help="only the first N problems")
     add("--trials", type=int, metavar="N", help="how many of SRBench's seeds")
     add("--noise", help="levels, separated by commas")
+    add(
+        "--rescale",
+        type=float,
+        default=0.0,
+        metavar="DECADES",
+        help="multiply columns and targets by powers of ten up to so many decades",
+    )
     add("--seconds", type=float, help="budget of a fit; the profile's by default")
     add("--grace", type=float, default=30.0, help="seconds beyond it before the kill")
     add("--memory", type=float, default=4.0, metavar="GB", help="limit of a fit")

@@ -64,6 +64,9 @@ class Protocol:
         Take the suite's own training and test rows, unsplit.
     seconds : float
         Default budget of a fit.
+    rescale : float
+        Decades: every column and the target of a formula are multiplied by powers of
+        ten between minus and plus so many, drawn per problem and seed.
     note : str
         What differs from the published protocol.
     """
@@ -79,6 +82,7 @@ class Protocol:
     scale_measured: bool = True
     published_rows: bool = False
     seconds: float = 3600.0
+    rescale: float = 0.0
     note: str = ""
 
 
@@ -211,6 +215,15 @@ def prepare(
         y_seen = y_scaler.transform(y_train.reshape(-1, 1)).ravel()
     if problem.formula is not None:
         X_unseen, y_unseen = problem.draw(N_UNSEEN, _UNSEEN_SEED)
+    if protocol.rescale and X_unseen is not None and y_unseen is not None:
+        decades = np.random.default_rng([seed, *problem.name.encode()]).uniform(
+            -protocol.rescale, protocol.rescale, size=X_train.shape[1] + 1
+        )
+        factors, factor = 10.0 ** decades[:-1], 10.0 ** decades[-1]
+        X_train, X_test, X_unseen = (X * factors for X in (X_train, X_test, X_unseen))
+        y_train, y_seen, y_test, y_unseen = (
+            y * factor for y in (y_train, y_seen, y_test, y_unseen)
+        )
     if noise > 0:
         scale = noise * np.sqrt(np.mean(np.square(y_seen)))
         y_seen = y_seen + random.normal(0, scale, size=len(y_seen))

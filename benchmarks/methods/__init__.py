@@ -15,6 +15,9 @@ from benchmarks.methods.method import Method
 
 __all__ = ["METHODS", "Entry", "Method", "find_entries", "find_entry", "make"]
 
+_OURS = "benchmarks.methods.ours:Ours"
+# The ablation: each of them alone, and all but one.
+_PROPOSERS = ("templates", "basis", "model", "evolution")
 _OPERON_SYMBOLS = "add,sub,mul,div,sin,cos,exp,log,constant,variable"
 
 
@@ -40,19 +43,17 @@ class Entry:
 METHODS = {
     entry.name: entry
     for entry in (
-        Entry("ours", "benchmarks.methods.ours:Ours"),
-        Entry(
-            "ours-templates",
-            "benchmarks.methods.ours:Ours",
-            {"proposers": ("templates",)},
+        Entry("ours", _OURS),
+        *(Entry(f"ours-{e}", _OURS, {"effort": e}) for e in ("fast", "thorough")),
+        *(Entry(f"ours-{p}", _OURS, {"proposers": (p,)}) for p in _PROPOSERS),
+        *(
+            Entry(
+                f"ours-no-{left_out}",
+                _OURS,
+                {"proposers": tuple(p for p in _PROPOSERS if p != left_out)},
+            )
+            for left_out in _PROPOSERS
         ),
-        Entry("ours-basis", "benchmarks.methods.ours:Ours", {"proposers": ("basis",)}),
-        Entry(
-            "ours-evolution",
-            "benchmarks.methods.ours:Ours",
-            {"proposers": ("evolution",)},
-        ),
-        Entry("ours-model", "benchmarks.methods.ours:Ours", {"proposers": ("model",)}),
         Entry("operon-default", "benchmarks.methods.operon:Operon"),
         Entry(
             "operon",

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.methods.method import Array, Method
 from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.estimators.effort import PROPOSERS
 from sklearn_chatsr.fitting import warm_up
 
 
@@ -29,7 +30,7 @@ class Ours(Method):
         self.estimator = ChatSRRegressor(
             **settings, max_time=seconds, n_jobs=threads, random_state=seed
         )
-        unknown = set(self.estimator.proposers) - set(_known_proposers())
+        unknown = set(self.estimator.proposers) - set(PROPOSERS)
         if unknown:
             raise ImportError(f"no proposer called {', '.join(sorted(unknown))}")
         # Compiling and loading weights happen once per process, not once per fit.
@@ -58,10 +59,3 @@ class Ours(Method):
     def formula(self) -> str:
         """Write the chosen formula with all digits."""
         return self.estimator.expression_.to_infix()
-
-
-def _known_proposers() -> tuple[str, ...]:
-    """Name what the default of the regressor and its parameter list know."""
-    from sklearn_chatsr.estimators import chatsr
-
-    return tuple(getattr(chatsr, "_PROPOSERS", ())) or ChatSRRegressor().proposers

@@ -19,7 +19,7 @@ from sklearn_chatsr.estimators.effort import (
     PROPOSERS,
     EffortName,
     ModelSettings,
-    plan_rounds,
+    make_proposer,
 )
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
@@ -52,7 +52,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         How long to search where nothing exact is found: about 3, 10 and 60 seconds on
         two cores of a laptop. Exact laws end a search early.
     n_candidates : int, optional
-        Formulas drawn from the model; by default 64, 256 or 1,024, by effort.
+        Formulas drawn from the model; by default 64, 256 or twice 512, by effort.
     decoding : {"sample", "beam"}, default="sample"
         How the model writes: independent draws, or a beam search.
     prompt : str, optional
@@ -236,7 +236,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             self.n_candidates or effort.n_candidates,
             self.decoding,
         )
-        archive = search.run(plan_rounds(effort, self.proposers, model))
+        rounds = [[n for n in names if n in self.proposers] for names in effort.rounds]
+        archive = search.run(rounds, lambda name: make_proposer(name, effort, model))
         chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)
         self.selected_features_ = columns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,31 +17,6 @@ EffortName = Literal["fast", "default", "thorough"]
 
 
 @dataclass(frozen=True)
-class Round:
-    """What one round asks for.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Proposers, in the order in which they are asked.
-    n_formulas : int
-        Formulas per stage of the basis search.
-    quick : bool
-        Whether the basis search ends after pairs of terms.
-    share : float
-        Share of the candidates of the language model.
-    n_generations : int
-        Generations of the evolution.
-    """
-
-    names: tuple[str, ...]
-    n_formulas: int = 40
-    quick: bool = False
-    share: float = 1.0
-    n_generations: int = 0
-
-
-@dataclass(frozen=True)
 class Effort:
     """A preset.
 
@@ -52,49 +26,48 @@ class Effort:
         Ceiling in seconds, unless the user names one.
     n_candidates : int
         Sequences drawn from the language model, unless the user names a number.
-    rounds : tuple of Round
-        The search ends after any of them when nothing is left to explain.
+    n_formulas : int
+        Formulas per stage of the basis search.
+    n_generations, pause_after : int
+        Generations of the evolution, and of its first turn.
+    rounds : tuple of tuple of str
+        Who has a turn in which round. One that had said all it had to say begins anew,
+        on other rows. The search ends after any round when only noise is left.
     """
 
     max_time: float
     n_candidates: int
-    rounds: tuple[Round, ...]
+    n_formulas: int
+    n_generations: int
+    pause_after: int
+    rounds: tuple[tuple[str, ...], ...]
 
 
-def _first(n_generations: int) -> Round:
-    return Round(
-        ("templates", "basis", "evolution"), quick=True, n_generations=n_generations
-    )
-
-
+_FIRST = (("templates", "basis"), ("evolution",), ("basis", "model"))
 EFFORTS: dict[EffortName, Effort] = {
     "fast": Effort(
-        max_time=6.0, n_candidates=64, rounds=(_first(6), Round(("model",)))
+        max_time=6.0,
+        n_candidates=64,
+        n_formulas=20,
+        n_generations=6,
+        pause_after=6,
+        rounds=(("templates", "basis"), ("evolution", "model")),
     ),
     "default": Effort(
         max_time=20.0,
         n_candidates=256,
-        rounds=(
-            _first(12),
-            Round(("model", "basis")),
-            Round(("evolution",), n_generations=20),
-        ),
+        n_formulas=40,
+        n_generations=30,
+        pause_after=6,
+        rounds=(*_FIRST, ("evolution",)),
     ),
-    # Every basis search sees other rows.
     "thorough": Effort(
         max_time=120.0,
-        n_candidates=1024,
-        rounds=(
-            _first(20),
-            Round(("model", "basis"), n_formulas=80, share=0.5),
-            Round(("evolution",), n_generations=80),
-            Round(
-                ("basis", "model", "evolution"),
-                n_formulas=80,
-                share=0.5,
-                n_generations=300,
-            ),
-        ),
+        n_candidates=512,
+        n_formulas=80,
+        n_generations=100,
+        pause_after=12,
+        rounds=(*_FIRST, ("evolution",), *_FIRST, ("evolution",)),
     ),
 }
 
@@ -109,37 +82,30 @@ class ModelSettings:
     decoding: Literal["sample", "beam"]
 
 
-def plan_rounds(
-    effort: Effort, names: Sequence[str], model: ModelSettings
-) -> Iterator[Iterator[Proposer]]:
-    """Give the rounds of a search, each an iterator of proposers.
+def make_proposer(name: str, effort: Effort, model: ModelSettings) -> Proposer:
+    """Make a proposer.
 
     Parameters
     ----------
+    name : str
+        One of `PROPOSERS`.
     effort : Effort
         The preset.
-    names : sequence of str
-        Proposers that the user wants, of `PROPOSERS`.
     model : ModelSettings
         For the language model, which is loaded when its turn comes.
     """
-    for one in effort.rounds:
-        yield (_proposer(name, one, model) for name in one.names if name in names)
-
-
-def _proposer(name: str, one: Round, model: ModelSettings) -> Proposer:
     if name == "templates":
         return TemplateProposer()
     if name == "basis":
-        return BasisProposer(one.n_formulas, quick=one.quick)
+        return BasisProposer(effort.n_formulas)
     if name == "evolution":
-        return EvolutionProposer(one.n_generations)
+        return EvolutionProposer(effort.n_generations, pause_after=effort.pause_after)
     # Only here does torch load.
     from sklearn_chatsr.proposers.model import ModelProposer
 
     return ModelProposer(
         model.model,
         model.device,
-        n_candidates=max(1, round(one.share * model.n_candidates)),
+        n_candidates=model.n_candidates,
         method=model.decoding,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -118,17 +118,23 @@ class Search:
         self.archive = Archive(self._price(self.rows.judge))
         self.fitter = self._fitter(self.rows.fit, settings.n_starts)
         self.interrupted = False
-        self._seen: set[Hashable] = set()
+        # Loss of the best fit of every form that was offered.
+        self._known: dict[Hashable, float] = {}
         self._spelled: set[Expression] = set()
 
-    def run(self, rounds: Iterable[Iterable[Proposer]]) -> Archive:
+    def run(
+        self, rounds: Iterable[Sequence[str]], make: Callable[[str], Proposer]
+    ) -> Archive:
         """Search until the proposers have no more to say, or the time is over.
 
         Parameters
         ----------
-        rounds : iterable of iterables of Proposer
-            Asked one after the other; the cheap ones go first. After every round the
-            search ends if the best formula leaves nothing but noise.
+        rounds : iterable of sequence of str
+            Names of proposers, which have their turns one after the other; the cheap
+            ones go first. After every round the search ends if the best formula leaves
+            nothing but noise.
+        make : callable
+            Makes the proposer of a name.
 
         Returns
         -------
@@ -142,7 +148,7 @@ class Search:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if np.ptp(self.y) > 0:
-                    self._search(rounds, progress)
+                    self._search(rounds, make, progress)
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
@@ -151,49 +157,60 @@ class Search:
         return self._finish()
 
     def _search(
-        self, rounds: Iterable[Iterable[Proposer]], progress: _Progress
+        self,
+        rounds: Iterable[Sequence[str]],
+        make: Callable[[str], Proposer],
+        progress: _Progress,
     ) -> None:
-        index = 0
-        for number, proposers in enumerate(rounds):
-            if number and self._leaves_only_noise():
+        speaking: dict[str, Iterator[Sequence[Expression]]] = {}
+        n_begun = 0
+        for number, names in enumerate(rounds):
+            if number and names and self._leaves_only_noise():
                 logger.debug("Nothing but noise is left after round %d.", number)
                 return
-            for proposer in proposers:
-                if self._is_over() or self._is_plainly_found():
-                    return
-                self._ask(proposer, index, progress)
-                index += 1
+            for name in names:
+                if name not in speaking:
+                    n_begun += 1
+                    rng = np.random.default_rng([self.seed, n_begun])
+                    speaking[name] = make(name).propose(self._problem(), rng)
+                for batch in speaking[name]:
+                    if not batch:
+                        break
+                    self._take(batch, name, progress)
+                    if self._is_over() or self._is_plainly_found():
+                        return
+                else:
+                    del speaking[name]
 
-    def _ask(self, proposer: Proposer, index: int, progress: _Progress) -> None:
+    def _problem(self) -> Problem:
         seen = self.rows.seen
-        X, y = self.X[seen], self.y[seen]
-        weight = None if self.weight is None else self.weight[seen]
-        problem = Problem(
-            X,
-            y,
-            weight,
+        return Problem(
+            self.X[seen],
+            self.y[seen],
+            None if self.weight is None else self.weight[seen],
             self.archive,
             max_size=self.settings.max_size,
             deadline=self.deadline,
             labels=self.labels,
             prompt=self.prompt,
         )
-        rng = np.random.default_rng([self.seed, 1 + index])
-        for batch in proposer.propose(problem, rng):
-            self._take(batch, proposer.name, progress)
-            if self._is_over() or self._is_plainly_found():
-                break
 
     def _take(
         self, batch: Sequence[Expression], source: str, progress: _Progress
     ) -> None:
         """Fit a batch, archive what is good, spell the best of it."""
-        fresh = [e for e in batch if self._is_new(e, source)]
+        fresh: dict[Expression, Hashable] = {}
+        for expression in batch:
+            key = self._key_if_new(expression, source)
+            if key is not None:
+                fresh[expression] = key
         # The baselines are fitted however little time there is.
         deadline = None if source == _BASELINE else self.deadline
-        fits = self._fit(fresh, deadline)
-        for fit in fits:
+        for key, fit in zip(
+            fresh.values(), self._fit(list(fresh), deadline), strict=False
+        ):
             if fit is not None and not fit.failed:
+                self._known[key] = min(self._known[key], fit.loss)
                 self._archive(fit.expression.simplify(), fit.loss, source)
         self._spell_best(source)
         progress.update(len(fresh), self.archive, self.settings.selection, self.labels)
@@ -203,25 +220,38 @@ class Search:
     ) -> Iterator[ConstantFit | None]:
         """Fit from drawn starts, or from the values that a formula carries."""
         bare = [e for e in batch if not e.constants]
-        drawn = self.fitter.fit_many(
-            bare, n_jobs=self.settings.n_jobs, deadline=deadline, scale=True
+        drawn = iter(
+            self.fitter.fit_many(
+                bare, n_jobs=self.settings.n_jobs, deadline=deadline, scale=True
+            )
         )
-        yield from drawn
         for expression in batch:
-            if expression.constants and not self._is_over():
+            if not expression.constants:
+                yield next(drawn, None)
+            elif self._is_over():
+                yield None
+            else:
                 yield self.fitter.fit(
                     expression, start=expression.constants, scale=True
                 )
 
-    def _is_new(self, expression: Expression, source: str) -> bool:
+    def _key_if_new(self, expression: Expression, source: str) -> Hashable | None:
+        """Give the key of a formula to be fitted, None of one that need not be.
+
+        A form that is known is fitted again from values that are better than what the
+        first fit came to.
+        """
         # The linear model competes whatever its size.
         if expression.size > self.settings.max_size and source != _BASELINE:
-            return False
+            return None
         key = expression.skeleton().canonical_key()
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = np.inf
+            return key
+        if not expression.constants or not np.isfinite(known):
+            return None
+        return key if self.fitter.evaluate(expression).loss < known else None
 
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
         # Scaling may add a factor and an offset to the largest skeleton.

@@ -76,7 +76,8 @@ class Proposer(Protocol):
         The loop fits the constants of a batch (with a free factor and offset around
         each formula), archives it and looks at the clock before it asks for the next.
         Values that a formula carries in its constants are offered to the fit as a
-        starting point.
+        starting point. An empty batch ends a turn: others are asked, and this one goes
+        on in a later round.
 
         Parameters
         ----------

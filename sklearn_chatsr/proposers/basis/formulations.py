@@ -318,7 +318,7 @@ class Product(Formulation):
         row_weight: Array | None = None,
     ) -> None:
         nowhere_zero = np.all(columns.values != 0, axis=1)
-        self.used = [j for j in np.flatnonzero(nowhere_zero) if with_columns]
+        self.used = np.flatnonzero(nowhere_zero).tolist() if with_columns else []
         self.columns = columns
         self.factors = factors
         with np.errstate(all="ignore"):

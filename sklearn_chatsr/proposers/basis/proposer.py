@@ -41,8 +41,6 @@ class BasisProposer:
     ----------
     n_candidates : int, default=40
         Formulas per stage.
-    quick : bool, default=False
-        Whether to end after pairs of terms, most of the way for a tenth of the time.
 
     Examples
     --------
@@ -52,14 +50,16 @@ class BasisProposer:
 
     name = "basis"
 
-    def __init__(self, n_candidates: int = 40, *, quick: bool = False) -> None:
+    def __init__(self, n_candidates: int = 40) -> None:
         self.n_candidates = n_candidates
-        self.quick = quick
 
     def propose(
         self, problem: Problem, rng: np.random.Generator
     ) -> Iterator[Sequence[Expression]]:
-        """Yield batches of formulas, cheap stages first; see `Proposer`."""
+        """Yield batches of formulas; see `Proposer`.
+
+        The first turn ends with the pairs of terms, the second with everything.
+        """
 
         def out_of_time() -> bool:
             return problem.seconds_left() < _MARGIN
@@ -79,7 +79,7 @@ class BasisProposer:
                 if small and expression.tokens not in seen:
                     seen.add(expression.tokens)
                     batch.append(expression)
-            if batch:
+            if batch or not trees:
                 yield batch
             if out_of_time():
                 return
@@ -101,22 +101,29 @@ class BasisProposer:
         if not used:
             return
         columns, y = columns.keep(used), y / scale
+        searches = []
         for factor, kept, rest in _reduced(columns, y, out_of_time):
             outer: Tree = factor if scale == 1.0 else ("mul", scale, factor)
             if kept is None:
                 yield [outer]
-            else:
-                wrap = partial(_multiplied, outer)
-                # Noise of y is as large as ever where y is divided.
-                weight = np.abs(y / np.where(rest == 0, 1.0, rest))
-                yield from search_stages(
-                    *self._tasks(kept, rest, wrap, weight), out_of_time, self.quick
-                )
-        if not out_of_time():
-            tasks = self._tasks(
-                columns, y, lambda t: t if scale == 1.0 else ("mul", scale, t), None
-            )
-            yield from search_stages(*tasks, out_of_time, self.quick)
+                continue
+            wrap = partial(_multiplied, outer)
+            # Noise of y is as large as ever where y is divided.
+            weight = np.abs(y / np.where(rest == 0, 1.0, rest))
+            tasks = self._tasks(kept, rest, wrap, weight)
+            searches.append(search_stages(*tasks, out_of_time))
+        tasks = self._tasks(columns, y, partial(_scaled, scale), None)
+        searches.append(search_stages(*tasks, out_of_time))
+        for search in searches:
+            for trees in search:
+                if not trees:
+                    break
+                yield trees
+        yield []
+        for search in searches:
+            for trees in search:
+                if trees:
+                    yield trees
 
     def _tasks(
         self,
@@ -134,7 +141,7 @@ class BasisProposer:
         few = Task(columns.rows(index), y[index], wrap, n_fit, self.n_candidates)
         index = np.arange(min(len(y), _WIDE_ROWS))
         n_fit = int(0.6 * len(index))
-        if self.quick or n_fit <= few.n_fit:
+        if n_fit <= few.n_fit:
             return few, None
         wide = Task(
             columns.rows(index),
@@ -188,6 +195,10 @@ def _reduced(
         smallest = [(factor, columns, y)]
     logger.debug("Reduced to %s, divided by %s.", columns.leaves, factor)
     return smallest + apart
+
+
+def _scaled(scale: float, tree: Tree) -> Tree:
+    return tree if scale == 1.0 else ("mul", scale, tree)
 
 
 def _multiplied(factor: Tree, tree: Tree) -> Tree:

@@ -47,6 +47,9 @@ class EvolutionProposer:
         Populations that evolve apart and exchange their best now and then.
     n_children : int, default=96
         Children per island and generation.
+    pause_after : int, optional
+        Generations after which the first turn ends; what others have found meanwhile
+        joins the populations then.
 
     Attributes
     ----------
@@ -62,11 +65,17 @@ class EvolutionProposer:
     name = "evolution"
 
     def __init__(
-        self, n_generations: int = 60, n_islands: int = 3, n_children: int = 96
+        self,
+        n_generations: int = 60,
+        n_islands: int = 3,
+        n_children: int = 96,
+        *,
+        pause_after: int | None = None,
     ) -> None:
         self.n_generations = n_generations
         self.n_islands = n_islands
         self.n_children = n_children
+        self.pause_after = pause_after
         self.n_fitted = 0
 
     def propose(
@@ -117,6 +126,10 @@ class _Run:
         for generation in range(self.settings.n_generations):
             if self.problem.seconds_left() < _MARGIN:
                 break
+            if generation == self.settings.pause_after:
+                yield []
+                # The second island stays without what others have found.
+                self._advance(self.islands[0], self._archived())
             moved: dict[Individual, None] = {}
             for number, island in enumerate(self.islands):
                 if self.problem.seconds_left() < _MARGIN:
