@@ -79,7 +79,7 @@ class BasisProposer:
                 if small and expression.tokens not in seen:
                     seen.add(expression.tokens)
                     batch.append(expression)
-            if batch or not trees:
+            if batch or not (trees or out_of_time()):
                 yield batch
             if out_of_time():
                 return
