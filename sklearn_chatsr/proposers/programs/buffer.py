@@ -19,7 +19,7 @@ _TEMPERATURE, _PERIOD = 0.1, 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Member:
     """A fitted program.
 
     Attributes
@@ -68,13 +68,13 @@ class Island:
     def __init__(self, capacity: int = 60, rule: Rule = "rank") -> None:
         self.capacity = capacity
         self.rule = rule
-        self._clusters: dict[Hashable, Program] = {}
+        self._clusters: dict[Hashable, Member] = {}
         self._n_registered = 0
 
     def __len__(self) -> int:
         return len(self._clusters)
 
-    def programs(self) -> list[Program]:
+    def programs(self) -> list[Member]:
         """Give the programs, best first."""
         return sorted(
             self._clusters.values(),
@@ -82,11 +82,11 @@ class Island:
         )
 
     @property
-    def best(self) -> Program | None:
+    def best(self) -> Member | None:
         """The program of lowest cost."""
         return next(iter(self.programs()), None)
 
-    def register(self, program: Program) -> bool:
+    def register(self, program: Member) -> bool:
         """Offer a program; of one form the cheapest, then the shortest, stays.
 
         Returns
@@ -109,7 +109,7 @@ class Island:
             return worst is not program
         return True
 
-    def draw(self, n: int, rng: np.random.Generator) -> list[Program]:
+    def draw(self, n: int, rng: np.random.Generator) -> list[Member]:
         """Draw distinct programs, worst first, as prompts show them.
 
         Parameters
@@ -132,7 +132,7 @@ class Island:
         chosen = rng.choice(len(programs), n, replace=False, p=chances)
         return [programs[k] for k in sorted(chosen.tolist(), reverse=True)]
 
-    def _chances(self, programs: Sequence[Program]) -> np.ndarray:
+    def _chances(self, programs: Sequence[Member]) -> np.ndarray:
         if self.rule == "rank":
             chances = _RANK_DECAY ** np.arange(len(programs))
         else:
@@ -170,7 +170,7 @@ class ExperienceBuffer:
     >>> from sklearn_chatsr.expressions import Expression
     >>> buffer = ExperienceBuffer(n_islands=2)
     >>> line = Expression.from_infix("2.0*x1")
-    >>> buffer.register(Program(line, cost=-5.0, nmse=0.1, loss=0.1), island=0)
+    >>> buffer.register(Member(line, cost=-5.0, nmse=0.1, loss=0.1), island=0)
     True
     >>> buffer.best.expression == line
     True
@@ -195,16 +195,16 @@ class ExperienceBuffer:
         self.n_resets = 0
 
     @property
-    def best(self) -> Program | None:
+    def best(self) -> Member | None:
         """The program of lowest cost on any island."""
         found = [i.best for i in self.islands if i.best is not None]
         return min(found, key=lambda p: p.cost, default=None)
 
-    def register(self, program: Program, island: int) -> bool:
+    def register(self, program: Member, island: int) -> bool:
         """Offer a program to an island."""
         return self.islands[island].register(program)
 
-    def register_everywhere(self, program: Program) -> None:
+    def register_everywhere(self, program: Member) -> None:
         """Offer a program to every island, as the seed is."""
         for island in self.islands:
             island.register(program)
