@@ -135,7 +135,8 @@ def _blocks(lines: list[str], name: str | None) -> list[list[str]]:
         return 2 if name in names else int(bool(names))
 
     # Sorting is stable: of equal rank the last block comes first.
-    return sorted(reversed(blocks), key=rank, reverse=True)
+    blocks.reverse()
+    return sorted(blocks, key=rank, reverse=True)
 
 
 def _read(lines: list[str], name: str | None) -> ast.FunctionDef:
@@ -144,21 +145,21 @@ def _read(lines: list[str], name: str | None) -> ast.FunctionDef:
         return _read_body(lines)
     named = [i for i, found in heads if found == name]
     start = named[-1] if named else heads[-1][0]
+    head = start
     indent = _indent(lines[start])
     while start and lines[start - 1].lstrip().startswith("@"):
         start -= 1
     end = start
-    seen_body = False
-    for end in range(start + 1, len(lines) + 1):
+    missing = 0  # brackets that a signature over several lines still has to close
+    for end in range(start, len(lines) + 1):
         if end == len(lines):
             break
         line = lines[end]
-        if line.strip() and _indent(line) <= indent:
-            # A signature over several lines may end at the margin.
-            if seen_body or not line.lstrip().startswith((")", "@", "def ")):
-                break
-        elif line.strip():
-            seen_body = True
+        inside = missing > 0 or end <= head
+        if line.strip() and not inside and _indent(line) <= indent:
+            break
+        if inside:
+            missing += line.count("(") - line.count(")")
     source = "\n".join(line[indent:] for line in lines[start:end])
     function = _parse(source).body[0]
     if not isinstance(function, ast.FunctionDef):
@@ -172,9 +173,11 @@ def _read_body(lines: list[str]) -> ast.FunctionDef:
     if not lines:
         raise ProgramError("empty", "The answer holds no code.")
     indent = _indent(lines[0])
-    if indent == 0 and len(lines) > 1 and not lines[0].rstrip().endswith(":"):
+    returns = [_indent(line) for line in lines if line.lstrip().startswith("return")]
+    opens_block = lines[0].rstrip().endswith(":")
+    if indent == 0 and returns and returns[0] > 0 and not opens_block:
         # The prompt may have ended with the indentation of the first line.
-        indent = _indent(lines[1])
+        indent = returns[0]
         lines[0] = " " * indent + lines[0]
     body: list[str] = []
     returned = False

@@ -125,13 +125,13 @@ def translate(
     --------
     >>> from sklearn_chatsr.proposers.programs import translate
     >>> body = '''
-    ...     force = -params[0] * x
+    ...     force = params[0] * x
     ...     force -= params[3] * np.sin(v) ** 2
     ...     return force
     ... '''
     >>> program = translate(body, inputs=["x", "v"], n_parameters=10)
     >>> program.expression.skeleton()
-    Expression('-C*x1 - C*sin(x2)^2')
+    Expression('C*x1 - C*sin(x2)^2')
     >>> program.parameters
     (0, 3)
     """
@@ -422,7 +422,6 @@ def _power(base: _Value, exponent: _Value) -> _Value:
     if name is None:
         return _build("pow", base, exponent)
     return _build(name, base) if name else base
-
 
 
 def _operator(name: str) -> tuple[int, Callable[..., _Value]]:
