@@ -297,9 +297,7 @@ class Mutator:
             return None
         return join_terms(terms, solution.tolist())
 
-    def _orthonormal(
-        self, columns: Sequence[FloatArray | None]
-    ) -> FloatArray | None:
+    def _orthonormal(self, columns: Sequence[FloatArray | None]) -> FloatArray | None:
         if any(column is None for column in columns):
             return None
         if not columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
 from collections.abc import Hashable
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter, spell_constants
 from sklearn_chatsr.proposers.programs.buffer import Member
+from sklearn_chatsr.proposers.programs.folds import level_folds
 from sklearn_chatsr.selection import Archive, Candidate, DescriptionLength, Selection
 
 FloatArray = npt.NDArray[np.float64]
@@ -22,6 +24,8 @@ RowArray = npt.NDArray[np.intp]
 _FINALISTS = 16
 _SPELLED = 6
 _FINAL_ROWS = 100_000
+# Programs that cost more than this many others are not worth a second look.
+_LOOKED_AT = 100
 
 
 class Scorer:
@@ -73,6 +77,9 @@ class Scorer:
         self.n_fits = 0
         self._fitter = self._make_fitter(fit_rows, n_starts)
         self._known: dict[Hashable, Member | None] = {}
+        self._folds = level_folds(X, y, sample_weight, fit_rows, judge_rows, optimizer)
+        self._held_out: dict[Expression, float] = {}
+        self._costs: list[float] = []
 
     def score(self, expression: Expression, source: str) -> Member | None:
         """Fit and judge one program, or look it up.
@@ -128,9 +135,17 @@ class Scorer:
         loss = self.loss(expression, self.judge_rows)
         if not math.isfinite(loss):
             return None
+        cost = self.archive.cost
+        if self._folds:
+            plain = cost(expression, loss)
+            if len(self._costs) < _LOOKED_AT or plain < self._costs[-1]:
+                loss = max(loss, self.held_out_loss(expression))
+                if not math.isfinite(loss):
+                    return None
+                bisect.insort(self._costs, cost(expression, loss))
+                del self._costs[_LOOKED_AT:]
         seconds = time.monotonic() - self.started
         self.archive.add(expression, loss, source, seconds)
-        cost = self.archive.cost
         variance = cost.variance
         nmse = loss / variance if variance > 0 else loss
         return Member(expression, cost(expression, loss), nmse, loss, source)
@@ -142,6 +157,23 @@ class Scorer:
         with np.errstate(all="ignore"):
             loss = float(np.average(np.square(residual), weights=weight))
         return loss if math.isfinite(loss) else math.inf
+
+    def held_out_loss(self, expression: Expression) -> float:
+        """Give the mean squared error on values of a column that no fit has seen.
+
+        Returns
+        -------
+        float
+            0 where no column has few values.
+        """
+        known = self._held_out.get(expression)
+        if known is None:
+            errors = [fold.squared_error(expression) for fold in self._folds]
+            total = sum(weight for _, weight in errors)
+            known = sum(error for error, _ in errors) / total if errors else 0.0
+            known = known if math.isfinite(known) else math.inf
+            self._held_out[expression] = known
+        return known
 
     def spell_best(self) -> None:
         """Offer the best programs cheaper spellings of their constants."""
@@ -175,6 +207,7 @@ class Scorer:
         """
         self.spell_best()
         final = Archive(self.archive.cost, self.archive.per_complexity)
+        judged = Archive(self.archive.cost, self.archive.per_complexity)
         finalists = {c.expression: c for c in self.archive.pareto_front()}
         for candidate in sorted(self.archive, key=lambda c: c.bits)[:_FINALISTS]:
             finalists.setdefault(candidate.expression, candidate)
@@ -191,8 +224,19 @@ class Scorer:
                 expression = expression if fit.failed else fit.expression
             loss = self.loss(expression, rows)
             final.add(expression, loss, candidate.source, candidate.seconds)
-        archive = final if len(final) else self.archive
-        return archive, archive.best(selection)
+            judged.add(
+                expression,
+                max(loss, self.held_out_loss(expression)),
+                candidate.source,
+                candidate.seconds,
+            )
+        if not len(judged):
+            return self.archive, self.archive.best(selection)
+        chosen = judged.best(selection)
+        loss = self.loss(chosen.expression, rows)
+        return final, final.candidate(
+            chosen.expression, loss, chosen.source, chosen.seconds
+        )
 
     def standard_errors(self, expression: Expression) -> FloatArray:
         """Give the standard errors of fitted constants on all rows."""

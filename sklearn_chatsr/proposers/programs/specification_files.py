@@ -44,7 +44,9 @@ def read_specification(path: str | Path) -> Specification:
     if not path.is_file():
         raise ValueError(f"No specification file {str(path)!r}.")
     if path.stat().st_size > _MAX_BYTES:
-        raise ValueError(f"{path.name} has over {_MAX_BYTES} bytes: not a specification.")
+        raise ValueError(
+            f"{path.name} has over {_MAX_BYTES} bytes: not a specification."
+        )
     text = path.read_text(encoding="utf-8")
     if path.suffix.lower() in (".yaml", ".yml"):
         return parse_yaml(text, path.name)
@@ -133,9 +135,7 @@ def parse_yaml(text: str, name: str = "specification") -> Specification:
     try:
         import yaml
     except ImportError as error:
-        raise ValueError(
-            f"Reading {name} needs PyYAML: pip install pyyaml."
-        ) from error
+        raise ValueError(f"Reading {name} needs PyYAML: pip install pyyaml.") from error
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError as error:
