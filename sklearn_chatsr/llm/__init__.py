@@ -1,5 +1,17 @@
 """Language models that write programs: over HTTP, local, recorded, or a grammar."""
 
+from sklearn_chatsr.llm.grammar import GrammarLanguageModel, program_grammar
+from sklearn_chatsr.llm.http import HTTPLanguageModel
 from sklearn_chatsr.llm.protocol import Completion, LanguageModel, LanguageModelError
+from sklearn_chatsr.llm.replay import RecordingLanguageModel, ReplayLanguageModel
 
-__all__ = ["Completion", "LanguageModel", "LanguageModelError"]
+__all__ = [
+    "Completion",
+    "GrammarLanguageModel",
+    "HTTPLanguageModel",
+    "LanguageModel",
+    "LanguageModelError",
+    "RecordingLanguageModel",
+    "ReplayLanguageModel",
+    "program_grammar",
+]
