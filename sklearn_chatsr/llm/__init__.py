@@ -2,8 +2,10 @@
 
 from sklearn_chatsr.llm.grammar import GrammarLanguageModel, program_grammar
 from sklearn_chatsr.llm.http import HTTPLanguageModel
+from sklearn_chatsr.llm.local import LocalLanguageModel
 from sklearn_chatsr.llm.protocol import Completion, LanguageModel, LanguageModelError
 from sklearn_chatsr.llm.replay import RecordingLanguageModel, ReplayLanguageModel
+from sklearn_chatsr.llm.server import LocalServer, find_smollm2
 
 __all__ = [
     "Completion",
@@ -11,7 +13,10 @@ __all__ = [
     "HTTPLanguageModel",
     "LanguageModel",
     "LanguageModelError",
+    "LocalLanguageModel",
+    "LocalServer",
     "RecordingLanguageModel",
     "ReplayLanguageModel",
+    "find_smollm2",
     "program_grammar",
 ]

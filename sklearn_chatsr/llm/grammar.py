@@ -93,7 +93,7 @@ class _Draw:
         self.used = 0
 
     def body(self) -> str:
-        terms = []
+        terms: list[str] = []
         for _ in range(self.pick(_N_TERMS) + 1):
             # The last parameter is kept for the factor of a term.
             if terms and self.left < 1:
@@ -168,7 +168,7 @@ def program_grammar(
     parameters: str = "params",
     indent: str = "    return ",
 ) -> str:
-    """Write the GBNF grammar of a program body for llama.cpp servers.
+    r"""Write the GBNF grammar of a program body for llama.cpp servers.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def program_grammar(
     --------
     >>> from sklearn_chatsr.llm import program_grammar
     >>> print(program_grammar(["x", "v"], 2).splitlines()[0])
-    root ::= "    return " sum "\\n"
+    root ::= "    return " sum "\n"
     """
     _check_names([*variables, parameters])
     if n_parameters < 1:

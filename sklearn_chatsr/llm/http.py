@@ -50,7 +50,7 @@ class _RequestError(Exception):
 
 
 class HTTPLanguageModel:
-    """A language model behind an OpenAI-compatible server.
+    r"""A language model behind an OpenAI-compatible server.
 
     vLLM, llama.cpp, `transformers serve`, SGLang, Ollama, LM Studio and the public
     providers speak these routes.
@@ -90,7 +90,8 @@ class HTTPLanguageModel:
     name : str
         The name of the model.
     total_tokens : int
-        Tokens generated so far, as the server counts them.
+        Tokens generated so far, as the server counts them. (llama.cpp counts one of
+        the answers to a request.)
 
     Raises
     ------
@@ -100,7 +101,8 @@ class HTTPLanguageModel:
     Examples
     --------
     >>> from sklearn_chatsr.llm import HTTPLanguageModel
-    >>> model = HTTPLanguageModel("http://127.0.0.1:8080/v1", "smollm2", stop=["\\n\\n"])
+    >>> url = "http://127.0.0.1:8080/v1"
+    >>> model = HTTPLanguageModel(url, "smollm2", stop=["\n\n"])
     >>> model.name
     'smollm2'
     """
@@ -154,7 +156,7 @@ class HTTPLanguageModel:
         self.max_total_tokens = max_total_tokens
         self.extra_body = dict(extra_body or {})
         self.total_tokens = 0
-        self._one_at_a_time = False
+        self._at_once: int | None = None
 
     def complete(
         self, prompt: str, n: int, *, seed: int | None = None
@@ -171,28 +173,22 @@ class HTTPLanguageModel:
             server that does not answer, and when the tokens are used up.
         """
         found: list[Completion] = []
-        for _ in range(n):
-            missing = n - len(found)
-            if missing == 0:
-                break
+        while len(found) < n:
             self._check_budget()
-            wanted = 1 if self._one_at_a_time else missing
-            body = self._body(
-                prompt, wanted, None if seed is None else seed + len(found)
-            )
+            wanted = min(n - len(found), self._at_once or n)
+            later = None if seed is None else seed + len(found)
             try:
-                answer = self._ask(body)
+                answer = self._ask(self._body(prompt, wanted, later))
             except _RequestError as error:
-                if error.status in (400, 422) and wanted > 1 and not found:
-                    # Some servers refuse to give several answers to one request.
-                    self._one_at_a_time = True
-                    answer = self._ask_or_fail(self._body(prompt, 1, seed), str(error))
-                else:
-                    raise self._fatal(error) from None
+                if error.status in (400, 422) and wanted > 1:
+                    # Servers refuse more answers to one request than they have slots.
+                    self._at_once = wanted // 2
+                    continue
+                raise self._fatal(error) from None
             completions = self._read(answer)
             if not completions:
                 break
-            found += completions[:missing]
+            found += completions[: n - len(found)]
         return found
 
     def _check_budget(self) -> None:
@@ -217,13 +213,6 @@ class HTTPLanguageModel:
         if seed is not None:
             body["seed"] = seed
         return {**body, **self.extra_body}
-
-    def _ask_or_fail(self, body: dict[str, Any], before: str) -> Any:
-        try:
-            return self._ask(body)
-        except _RequestError as error:
-            message = f"{error} Before that: {before}"
-            raise self._fatal(_RequestError(message, error.status)) from None
 
     def _fatal(self, error: _RequestError) -> LanguageModelError:
         advice = _ADVICE.get(error.status or 0, "Is the server running and reachable?")
