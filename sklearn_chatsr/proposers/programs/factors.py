@@ -27,6 +27,8 @@ _PLACES = tuple(np.linspace(0.0, 1.0, 9))
 _WIDTHS = (0.08, 0.2, 0.5, 1.2)
 # A wave that is off by less than half a period over the range is found by the fit.
 _PERIODS = tuple(np.arange(0.5, 12.1, 0.5))
+# Gaps between neighbouring values, in periods of a wave or widths of a bell.
+_FINEST = 0.25
 _PHASES = (0.0, 0.25 * math.pi, 0.5 * math.pi, 0.75 * math.pi)
 
 
@@ -98,10 +100,13 @@ def _powers(x: Tree) -> list[Tree]:
 
 def _shapes(x: Tree, values: FloatArray) -> Iterator[Tree]:
     """Give functions of one argument, at several places and widths."""
-    low, high = float(values.min()), float(values.max())
+    distinct = np.unique(values)
+    low, high = float(distinct[0]), float(distinct[-1])
     width = high - low
     if width <= 0:
         return
+    # Nothing finer than the widest gap between values can be told from the data.
+    gap = float(np.diff(distinct).max()) / width
     yield from (("abs", x), ("log", x), ("tan", x), ("inv", ("sqrt", x)))
     yield from (("pow", x, "4"), ("pow", x, "5"))
     yield from (("pow", x, p) for p in _EXPONENTS)
@@ -119,6 +124,8 @@ def _shapes(x: Tree, values: FloatArray) -> Iterator[Tree]:
         yield "div", x, ("add", x, share * width - min(low, 0.0))
         yield "log", ("add", x, share * width - min(low, 0.0))
     for periods in _PERIODS:
+        if periods * gap > _FINEST:
+            break
         rate = 2.0 * math.pi * periods / width
         for phase in _PHASES:
             wave: Tree = ("sin", ("add", ("mul", rate, x), phase - rate * low))
@@ -132,6 +139,8 @@ def _shapes(x: Tree, values: FloatArray) -> Iterator[Tree]:
         yield "max", moved, "0"
         yield "min", moved, "0"
         for share in _WIDTHS:
+            if share * 4 * _FINEST < gap:
+                continue
             rate = 1.0 / (share * width)
             yield "exp", ("mul", -rate * rate, ("sq", moved))
             yield "exp", ("mul", -rate, ("abs", moved))

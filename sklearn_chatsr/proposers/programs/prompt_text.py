@@ -12,8 +12,8 @@ from sklearn_chatsr.proposers.programs.specification import Specification
 _PARAMETER = re.compile(r"\bparameter_(\d+)_\b")
 _TASK = (
     "You find the mathematical structure of laws from data. Complete the last "
-    "function below: write a better `equation` than the earlier ones, mindful of what the inputs "
-    "mean. Use numpy functions and `params`, whose values are fitted afterwards."
+    "function below: write a better `equation` than the earlier ones, mindful of what "
+    "the inputs mean. Use numpy functions and `params`, whose values are fitted later."
 )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter, spell_constants
 from sklearn_chatsr.proposers.programs.buffer import Member
-from sklearn_chatsr.proposers.programs.folds import level_folds
+from sklearn_chatsr.proposers.programs.folds import level_folds, level_gaps
 from sklearn_chatsr.selection import Archive, Candidate, DescriptionLength, Selection
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,6 +78,7 @@ class Scorer:
         self._fitter = self._make_fitter(fit_rows, n_starts)
         self._known: dict[Hashable, Member | None] = {}
         self._folds = level_folds(X, y, sample_weight, fit_rows, judge_rows, optimizer)
+        self._gaps = level_gaps(X, judge_rows)
         self._held_out: dict[Expression, float] = {}
         self._costs: list[float] = []
 
@@ -159,7 +160,10 @@ class Scorer:
         return loss if math.isfinite(loss) else math.inf
 
     def held_out_loss(self, expression: Expression) -> float:
-        """Give the mean squared error on values of a column that no fit has seen.
+        """Judge a formula beside and between the values of columns that have few.
+
+        The mean squared error on values that its constants have not seen, and the mean
+        square of peaks and dips that it invents between values.
 
         Returns
         -------
@@ -171,6 +175,7 @@ class Scorer:
             errors = [fold.squared_error(expression) for fold in self._folds]
             total = sum(weight for _, weight in errors)
             known = sum(error for error, _ in errors) / total if errors else 0.0
+            known += sum(gaps.overshoot(expression) for gaps in self._gaps)
             known = known if math.isfinite(known) else math.inf
             self._held_out[expression] = known
         return known

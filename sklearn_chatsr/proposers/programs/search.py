@@ -14,7 +14,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.llm.protocol import Completion, LanguageModel, LanguageModelError
+from sklearn_chatsr.llm import Completion, LanguageModel, LanguageModelError
 from sklearn_chatsr.proposers.programs.buffer import ExperienceBuffer, Member, Rule
 from sklearn_chatsr.proposers.programs.diagnostics import describe_residual
 from sklearn_chatsr.proposers.programs.mutation import Mutator

@@ -230,4 +230,4 @@ def _body(function: ast.FunctionDef, parameters: str) -> str:
     for node in (n for s in statements for n in ast.walk(s)):
         if isinstance(node, ast.Name) and node.id == parameters:
             node.id = "params"
-    return "\n".join(map(ast.unparse, statements))
+    return "\n".join(ast.unparse(s) for s in statements)
