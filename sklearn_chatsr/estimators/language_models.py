@@ -56,6 +56,17 @@ def make_language_model(
         ) from error
 
 
+def default_prefill(model: LanguageModel | None) -> str:
+    """Give how bodies begin, for models that continue the prompt as it stands.
+
+    Small models write prose or a docstring where nothing leads them on. Chat models
+    and grammars write the body from its start.
+    """
+    grammar = "grammar" in (getattr(model, "extra_body", None) or {})
+    completes = getattr(model, "mode", None) == "completion"
+    return "    return " if completes and not grammar else ""
+
+
 def _make(
     name: str, params: dict[str, Any], specification: Specification
 ) -> LanguageModel:

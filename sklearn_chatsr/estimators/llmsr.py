@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -17,7 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
 from sklearn_chatsr.estimators.columns import move, on_columns, select_columns
-from sklearn_chatsr.estimators.language_models import make_language_model
+from sklearn_chatsr.estimators.language_models import (
+    default_prefill,
+    make_language_model,
+)
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
@@ -29,8 +33,6 @@ from sklearn_chatsr.selection import Selection
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SAMPLES_PER_PROMPT = 4
 
 
 class LLMSRRegressor(BaseSymbolicRegressor):
@@ -141,8 +143,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
 
     _doc_link_module = "sklearn_chatsr"
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
-        "language_model": [str, None, "no_validation"],
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
+        # Names and back-ends; `make_language_model` says what is allowed.
+        "language_model": "no_validation",
         "language_model_params": [dict, None],
         "description": [str],
         "variable_descriptions": [Mapping, None],
@@ -248,7 +251,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         )
         log = SampleLog(self.log_path, fingerprint(X, y, weight, specification))
         warm_up()
-        settings = self._settings()
+        settings = replace(self._settings(), prefill=default_prefill(model))
         rng = np.random.default_rng([seed, 0])
         fit_rows, judge_rows = choose_rows(len(y), rng)
         if self.published:

@@ -62,6 +62,7 @@ def build_prompt(
     *,
     diagnostics: Sequence[str] = (),
     show_scores: bool = True,
+    prefill: str = "",
 ) -> str:
     """Write the prompt, which ends where the next body begins.
 
@@ -75,6 +76,8 @@ def build_prompt(
         Sentences about the failures of the last one.
     show_scores : bool, default=True
         Whether the errors of the exemplars are told; the published prompt is silent.
+    prefill : str
+        How the next body begins, for models that would else begin with something else.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def build_prompt(
         lines += _docstring(specification)
     else:
         lines += [f'    """Improved version of `equation_v{last - 1}`."""']
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + prefill
 
 
 def _header(version: int, names: Sequence[str]) -> str:

@@ -47,6 +47,8 @@ class ProgramSettings:
         Mutations after each prompt; 0 for none.
     diagnostics, show_scores : bool
         What prompts tell.
+    prefill : str
+        Beginning of the body that prompts end with.
     rule : {"rank", "softmax"}
         How exemplars are chosen.
     """
@@ -59,6 +61,7 @@ class ProgramSettings:
     moves_per_prompt: int = 8
     diagnostics: bool = True
     show_scores: bool = True
+    prefill: str = ""
     rule: Rule = "rank"
 
     @classmethod
@@ -215,6 +218,7 @@ class ProgramSearch:
             exemplars,
             diagnostics=notes,
             show_scores=self.settings.show_scores,
+            prefill=self.settings.prefill,
         )
 
     def _ask(self, prompt: str, n: int, rng: np.random.Generator) -> list[Completion]:
@@ -260,7 +264,7 @@ class ProgramSearch:
             n_tokens=completion.n_tokens,
         )
         try:
-            expression = self._translate(completion.text)
+            expression = self._translate(completion.text, self.settings.prefill)
         except ProgramError as error:
             self.log.append(replace(sample, reason=error.reason))
             return
@@ -274,11 +278,12 @@ class ProgramSearch:
         self.buffer.register(member, island)
         self.log.append(_filled(sample, member))
 
-    def _translate(self, text: str) -> Expression:
+    def _translate(self, text: str, prefill: str = "") -> Expression:
         program = translate(
             text,
             inputs=self.specification.names,
             n_parameters=self.specification.n_parameters,
+            prefill=prefill,
         )
         # Literals are free constants as well: all are fitted from drawn starts.
         return program.expression.skeleton()
