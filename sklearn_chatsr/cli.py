@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--json", type=Path, help="file to write the result to")
     fit.add_argument("--quiet", action="store_true", help="no progress bar")
     fit.set_defaults(run=_fit)
+    add_llmsr_command(commands)
     _add_serve_llm(commands)
     return parser
 
