@@ -21,7 +21,8 @@ def test_assignments_are_written_out():
         "    a = params[0] * x\n    b = a\n    b += params[2] * v**2\n    return b\n"
     )
 
-    assert program.expression.tokens == ("add", "mul", "C", "x1") + (
+    assert program.expression.tokens == (
+        *("add", "mul", "C", "x1"),
         *("mul", "C", "sq", "x2"),
     )
     assert program.parameters == (0, 2)
@@ -49,6 +50,70 @@ def test_functions_have_the_value_of_numpy(call):
     found = read(f"return np.{call}").expression.evaluate(X)
 
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("x > 0", "x >= 0", "x < 0", "x <= 0", "0 < x", "x > v", "x <= v"),
+        *(
+            "(x > 0) & (v > 1)",
+            "(x > 0) | (v >= 1)",
+            "~(x > v)",
+            "~((x > 0) & (v > 0))",
+        ),
+    ],
+)
+def test_choices_have_the_value_of_numpy_also_at_ties(call):
+    grid = np.array([-1e9, -1.0, -1e-12, 0.0, 1e-200, 1e-12, 1.0, 2.0, 1e12])
+    X = np.stack([g.ravel() for g in np.meshgrid(grid, grid)], axis=1)
+    names = {"x": X[:, 0], "v": X[:, 1], "np": np}
+    text = f"np.where({call}, 3 * x, v**2)"
+    expected = eval(text, names)  # of the list above
+
+    expression = read(f"    chosen = {call}\n    return {text}").expression
+
+    np.testing.assert_array_equal(expression.evaluate(X), expected)
+    np.testing.assert_array_equal(expression.simplify().evaluate(X), expected)
+
+
+def test_the_sign_of_zero_is_zero():
+    X = np.array([[-3.0], [0.0], [1e-300], [1e300]])
+
+    found = read("return np.sign(x)").expression.evaluate(X)
+
+    assert found.tolist() == [-1.0, 0.0, 1.0, 1.0]
+
+
+def test_a_comparison_may_be_a_factor_or_have_a_name():
+    X = np.array([[-1.0], [0.0], [2.0]])
+    body = "    wet = x > 0\n    return wet * x**2 + np.where(wet, 0, 5)"
+
+    assert read(body).expression.evaluate(X).tolist() == [5.0, 5.0, 4.0]
+
+
+def test_a_branch_that_is_not_finite_makes_the_row_nan():
+    found = read("return np.where(x > 0, np.log(x), 1)").expression.evaluate(
+        np.array([[-1.0], [1.0]])
+    )
+
+    assert np.isnan(found[0])
+    assert found[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x > 0", "(x > 0) + v", "(x > 0) & v", "np.where(x, 1, 2)", "x == v"),
+        *("np.where(0 < x < 1, x, v)", "np.where(x != 0, x, v)", "-(x > 0)"),
+        "np.where(x > 0 and v > 0, x, v)",
+    ],
+)
+def test_comparisons_that_no_formula_can_say_are_refused(text):
+    with pytest.raises(ProgramError) as caught:
+        read(f"return {text}")
+
+    assert caught.value.reason == "piecewise"
 
 
 @pytest.mark.parametrize(
