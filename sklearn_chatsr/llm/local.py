@@ -21,7 +21,7 @@ class LocalLanguageModel:
     ----------
     path : str or Path
         Folder that `save_pretrained` wrote, or a ``.gguf`` file (which needs the
-        package `gguf`, and is expanded to full precision).
+        package `gguf`, of the extra `llm`, and is expanded to full precision).
     mode : {"completion", "chat"}
         Continue the prompt, or answer it as the message of a user, in the chat template
         of the model.
