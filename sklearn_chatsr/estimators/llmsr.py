@@ -358,6 +358,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         return ProgramSettings(
             n_samples=self.n_samples,
             n_islands=self.n_islands,
+            # Islands need time on their own: few resets, however long the search.
+            reset_period=max(settings.reset_period, self.n_samples // 3),
             diagnostics=self.diagnostics,
             moves_per_prompt=settings.moves_per_prompt if self.mutation else 0,
         )

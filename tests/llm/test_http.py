@@ -213,6 +213,13 @@ def test_the_key_does_not_follow_a_redirect(monkeypatch):
     assert other.requests == []
 
 
+def test_no_proxy_stands_before_this_machine(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with MisbehavingServer(as_asked) as server:
+        assert len(model_of(server).complete("p", 1)) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -13,7 +13,7 @@ from sklearn_chatsr.expressions import Expression
 Rule = Literal["rank", "softmax"]
 
 # Chances fall by this factor from one rank to the next.
-_RANK_DECAY = 0.7
+_RANK_DECAY = 0.85
 # Published settings: temperature of the scores, falling to zero over a period.
 _TEMPERATURE, _PERIOD = 0.1, 30_000
 

@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import sklearn_chatsr.proposers.programs as programs
-from sklearn_chatsr.proposers.programs import ProgramError, translate
+from sklearn_chatsr.proposers.programs import REASONS, ProgramError, translate
 
 CANARY = "open('canary', 'w').close()"
 
@@ -209,3 +211,39 @@ def test_no_module_of_programs_can_run_a_text():
         tree = ast.parse((folder / f"{module}.py").read_text(encoding="utf-8"))
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         assert names.isdisjoint(forbidden), module
+
+
+FRAGMENTS = [
+    *("x", "v", "y", "params", "params[0]", "[", "]", "(", ")", "{", "}", ",", ":"),
+    *("=", "+=", "+", "-", "*", "**", "/", "//", "%", "@", "~", "&", "|", "<", "=="),
+    *(
+        "np.sin(",
+        "np.where(",
+        "math.exp(",
+        "np.clip(",
+        "pi",
+        "np",
+        ".",
+        "2",
+        "0",
+        "1e9",
+    ),
+    *("return ", "def f(x, v, params):", "lambda ", "if ", " else ", "for ", " in "),
+    *("\n", "\n    ", "\n\t", "```", "\n```python\n", '"""', "'", "#", "\\", ";", "\0"),
+    *("not ", "and ", "is ", "await ", "yield ", "import os", "@", ":=", "...", "j"),
+]
+
+
+@settings(max_examples=1500, deadline=2000)
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), max_size=25), st.sampled_from(["", "    y ="])
+)
+def test_any_mixture_of_code_is_a_formula_or_a_reason(fragments, prefill):
+    text = "".join(fragments)
+    try:
+        program = translate(text, inputs=["x", "v"], n_parameters=3, prefill=prefill)
+    except ProgramError as error:
+        assert error.reason in REASONS  # noqa: PT017
+    else:
+        assert set(program.expression.variables) <= {0, 1}
+        assert len(program.parameters) == program.expression.n_constants
