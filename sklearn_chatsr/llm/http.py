@@ -27,6 +27,7 @@ _ADVICE = {
     404: "Check `base_url` (it usually ends with /v1), `model` and `mode`.",
     422: "Check `model`, `mode` and `extra_body`.",
 }
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LONGEST_WAIT = 30.0  # seconds between two tries
 _MAX_BYTES = 16_000_000
 
@@ -248,7 +249,7 @@ class HTTPLanguageModel:
             data=json.dumps(body).encode(),
             headers=headers,
         )
-        opener = urllib.request.build_opener(_NoRedirect)
+        opener = urllib.request.build_opener(*self._handlers())
         deadline = time.monotonic() + self.timeout
         try:
             with opener.open(request, timeout=self.timeout) as response:
@@ -274,6 +275,12 @@ class HTTPLanguageModel:
             return json.loads(raw)
         except (ValueError, RecursionError):
             raise _RequestError("the answer is not JSON.") from None
+
+    def _handlers(self) -> list[Any]:
+        if urlsplit(self.base_url).hostname in _LOOPBACK:
+            # A proxy of the environment is not the way to this machine.
+            return [_NoRedirect, urllib.request.ProxyHandler({})]
+        return [_NoRedirect]
 
     def _key(self) -> str | None:
         if self.api_key_env is None:
