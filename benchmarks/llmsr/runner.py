@@ -38,10 +38,10 @@ class Row:
     needs_server: bool = False
 
 
+# A grammar does not read prompts: diagnostics matter to models alone.
 METHODS = (
     Row("grammar"),
     Row("grammar, no mutation", {"mutation": False}),
-    Row("grammar, no diagnostics", {"diagnostics": False}),
     Row("no language model", {"language_model": None}),
     Row("served model", {}, needs_server=True),
     Row("served model, no mutation", {"mutation": False}, needs_server=True),
