@@ -25,7 +25,7 @@ def table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     lines: list[dict[str, Any]] = []
     known = {p.name: p for p in PROBLEMS}
     for problem, cells in frame.groupby("problem", sort=False):
-        published = known[problem].published if problem in known else None
+        published = known[str(problem)].published if problem in known else None
         if published is not None:
             lines.append(
                 {

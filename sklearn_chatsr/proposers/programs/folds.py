@@ -94,9 +94,9 @@ def few_valued_columns(X: FloatArray, rows: RowArray) -> dict[int, FloatArray]:
     found = {}
     for j in range(X.shape[1]):
         levels, counts = np.unique(X[rows, j], return_counts=True)
-        if _FEWEST_LEVELS <= len(levels) <= _MOST_LEVELS:
-            if counts.min() >= _ROWS_PER_LEVEL:
-                found[j] = levels
+        few = _FEWEST_LEVELS <= len(levels) <= _MOST_LEVELS
+        if few and counts.min() >= _ROWS_PER_LEVEL:
+            found[j] = levels
     return found
 
 
