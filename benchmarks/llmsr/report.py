@@ -19,7 +19,8 @@ def table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     -------
     DataFrame
         ``nmse_id`` and ``nmse_ood`` (medians over seeds, with the worst), ``samples``,
-        ``valid``, ``seconds``, ``law`` (share of seeds whose formula is the law).
+        ``valid``, ``seconds``,
+        ``cpu`` (seconds of the processor), ``law`` (share of seeds whose formula is the law).
     """
     frame = pd.DataFrame(records)
     lines: list[dict[str, Any]] = []
@@ -45,6 +46,9 @@ def table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
                     "samples": _median(group["n_samples"], "{:.0f}"),
                     "valid": _median(group["share_valid"], "{:.0%}"),
                     "seconds": _median(group["seconds"], "{:.0f}"),
+                    "cpu": _median(
+                        group.get("cpu_seconds", pd.Series(dtype=float)), "{:.0f}"
+                    ),
                     "law": _share(group),
                 }
             )

@@ -82,6 +82,9 @@ def _make(
     if name.startswith(("http://", "https://")):
         from sklearn_chatsr.llm.http import HTTPLanguageModel
 
+        if params.get("mode", "completion") == "completion":
+            # What follows a body is not needed.
+            params.setdefault("stop", ("\n\n", "\ndef "))
         return HTTPLanguageModel(name, **params)
     if not Path(name).exists():
         raise ValueError(
