@@ -19,8 +19,8 @@ def table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     -------
     DataFrame
         ``nmse_id`` and ``nmse_ood`` (medians over seeds, with the worst), ``samples``,
-        ``valid``, ``seconds``,
-        ``cpu`` (seconds of the processor), ``law`` (share of seeds whose formula is the law).
+        ``valid``, ``seconds``, ``cpu`` (seconds of the processor), ``law`` (share of
+        seeds whose formula is the law).
     """
     frame = pd.DataFrame(records)
     lines: list[dict[str, Any]] = []

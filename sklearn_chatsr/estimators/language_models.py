@@ -26,7 +26,8 @@ def make_language_model(
         ``"grammar"``, ``"replay:PATH"``, an ``http`` or ``https`` address, a path, or
         None. An object with a method ``complete`` is taken as it is.
     params : mapping or None
-        Arguments of the back-end.
+        Arguments of the back-end. For a server also ``constrained``: True sends it a
+        grammar of bodies, which servers of llama.cpp keep to.
     specification : Specification
         Tells a grammar the names of the inputs.
 
@@ -85,6 +86,12 @@ def _make(
         if params.get("mode", "completion") == "completion":
             # What follows a body is not needed.
             params.setdefault("stop", ("\n\n", "\ndef "))
+        if params.pop("constrained", False):
+            from sklearn_chatsr.llm import program_grammar
+
+            grammar = program_grammar(specification.names, specification.n_parameters)
+            body = dict(params.get("extra_body") or {})
+            params["extra_body"] = body | {"grammar": grammar}
         return HTTPLanguageModel(name, **params)
     if not Path(name).exists():
         raise ValueError(

@@ -11,7 +11,12 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_chatsr import LLMSRRegressor
+from sklearn_chatsr.estimators.language_models import (
+    default_prefill,
+    make_language_model,
+)
 from sklearn_chatsr.llm import Completion, LanguageModelError
+from sklearn_chatsr.proposers.programs import Specification
 
 
 @pytest.mark.filterwarnings("ignore:X has .* columns, of which the 10")
@@ -134,6 +139,28 @@ def test_a_model_that_hangs_ends_with_the_time(decay):
         ).fit(X, y)
 
     assert time.monotonic() - start < 10
+
+
+def test_a_model_that_hangs_at_once_leaves_what_mutations_found(decay):
+    X, y = decay
+
+    with pytest.warns(RuntimeWarning, match=r"after 0 samples.*did not answer"):
+        model = LLMSRRegressor(
+            language_model=Scripted(60.0), max_time=3.0, random_state=0
+        ).fit(X, y)
+
+    assert model.score(X, y) > 0.9
+
+
+def test_a_server_of_llama_cpp_is_sent_a_grammar_where_asked():
+    spec = Specification.from_columns(["t"])
+
+    plain = make_language_model("http://127.0.0.1:1/v1", {}, spec)
+    bound = make_language_model("http://127.0.0.1:1/v1", {"constrained": True}, spec)
+
+    assert default_prefill(plain) == "    return "
+    assert default_prefill(bound) == ""
+    assert '"t"' in bound.extra_body["grammar"]
 
 
 def test_a_model_that_is_silent_is_given_up(decay):

@@ -160,8 +160,8 @@ class ProgramSearch:
         Raises
         ------
         LanguageModelError
-            If the language model gives nothing from the first prompt on. When it fails
-            later, a warning says so and the best program so far stays.
+            If the language model fails at the first prompt. When it fails later, or the
+            time is over, a warning says so and the best program so far stays.
         """
         self._plant()
         self._restore()
@@ -176,7 +176,7 @@ class ProgramSearch:
                 if self.progress is not None:
                     self.progress(self)
         except LanguageModelError as error:
-            if not self.n_samples:
+            if not self.n_samples and not self._is_over():
                 raise
             warnings.warn(
                 f"The language model failed after {self.n_samples} samples: {error} "
@@ -194,13 +194,17 @@ class ProgramSearch:
         n = min(
             self.settings.samples_per_prompt, self.settings.n_samples - self.n_samples
         )
-        if self.model is None:
-            self.n_samples += n
-        else:
-            for completion in self._ask(self._prompt(island, rng), n, rng):
-                self._take(completion, island)
+        collect = None
+        if self.model is not None:
+            collect = self._ask(self._prompt(island, rng), n, rng)
+        # Mutations use the time in which the model writes.
         if self._mutator is not None:
             self._mutate(island, rng)
+        if collect is None:
+            self.n_samples += n
+        else:
+            for completion in collect():
+                self._take(completion, island)
         if self.buffer.reset_when_due(self.n_samples, rng):
             self.scorer.spell_best()
         self._round += 1
@@ -221,8 +225,13 @@ class ProgramSearch:
             prefill=self.settings.prefill,
         )
 
-    def _ask(self, prompt: str, n: int, rng: np.random.Generator) -> list[Completion]:
-        """Ask the model in a thread, so that one that hangs cannot hold up the end."""
+    def _ask(
+        self, prompt: str, n: int, rng: np.random.Generator
+    ) -> Callable[[], list[Completion]]:
+        """Ask the model in a thread, so that one that hangs cannot hold up the end.
+
+        What is returned waits for the answer.
+        """
         model = self.model
         assert model is not None  # for the type checker
         seed = int(rng.integers(2**31 - 1))
@@ -237,21 +246,26 @@ class ProgramSearch:
                 answer.put(error)
 
         threading.Thread(target=ask, daemon=True).start()
+        return lambda: self._collect(model.name, answer)[:n]
+
+    def _collect(
+        self, name: str, answer: queue.SimpleQueue[list[Completion] | BaseException]
+    ) -> list[Completion]:
         wait = self.deadline - time.monotonic()
         try:
             got = answer.get(timeout=max(wait, 0.0) if np.isfinite(wait) else None)
         except queue.Empty:
             raise LanguageModelError(
-                f"{model.name} did not answer within the time of the search."
+                f"{name} did not answer within the time of the search."
             ) from None
         if isinstance(got, BaseException):
             raise got
         self._silent = 0 if got else self._silent + 1
         if self._silent >= _MOST_SILENT:
             raise LanguageModelError(
-                f"{model.name} gave no text for {self._silent} prompts in a row."
+                f"{name} gave no text for {self._silent} prompts in a row."
             )
-        return got[:n]
+        return got
 
     def _take(self, completion: Completion, island: int) -> None:
         """Translate, fit and register one text; what fails is counted with a reason."""
