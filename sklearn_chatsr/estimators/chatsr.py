@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -14,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
+from sklearn_chatsr.estimators.columns import move, on_columns, select_columns
 from sklearn_chatsr.estimators.effort import (
     EFFORTS,
     PROPOSERS,
@@ -23,13 +22,10 @@ from sklearn_chatsr.estimators.effort import (
 )
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
-from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
+from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
-from sklearn_chatsr.selection import Candidate, Selection
-
-# Columns that a search looks at; the language model knows as many variables.
-MAX_VARIABLES = 10
+from sklearn_chatsr.selection import Selection
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -210,7 +206,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             find_checkpoint(self.model)  # refused now, not after the other searches
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
-        columns = _select_columns(X, y, weight, seed)
+        columns = select_columns(X, y, weight, seed)
         warm_up()
         effort = EFFORTS[self.effort]
         search = Search(
@@ -242,50 +238,12 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.standard_errors_ = search.standard_errors(chosen.expression)
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
-        self.expression_ = _on_columns(chosen.expression, columns)
-        self.candidates_ = [_move(c, columns) for c in archive]
+        self.expression_ = on_columns(chosen.expression, columns)
+        self.candidates_ = [move(c, columns) for c in archive]
         front = archive.pareto_front(including=chosen)
-        self.pareto_front_ = [_move(c, columns) for c in front]
+        self.pareto_front_ = [move(c, columns) for c in front]
         return self
 
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)
         return variable(column) if names is None else str(names[column])
-
-
-def _select_columns(
-    X: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    weight: npt.NDArray[np.float64] | None,
-    seed: int,
-) -> npt.NDArray[np.intp]:
-    """Choose the columns to search, all of them when there are few."""
-    if X.shape[1] <= MAX_VARIABLES:
-        return np.arange(X.shape[1])
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    warnings.warn(
-        f"X has {X.shape[1]} columns, of which the {MAX_VARIABLES} most useful to a "
-        "forest of trees are searched. Select columns beforehand to decide yourself.",
-        UserWarning,
-        stacklevel=3,
-    )
-    forest = ExtraTreesRegressor(100, max_depth=8, max_samples=None, random_state=seed)
-    rows = np.random.default_rng(seed).permutation(len(y))[:2_000]
-    rows.sort()
-    forest.fit(X[rows], y[rows], None if weight is None else weight[rows])
-    order = np.argsort(-forest.feature_importances_, kind="stable")
-    return np.sort(order[:MAX_VARIABLES])
-
-
-def _on_columns(expression: Expression, columns: npt.NDArray[np.intp]) -> Expression:
-    """Name the variables of a search on chosen columns by their place in X."""
-    tokens = [
-        variable(int(columns[variable_index(token)])) if is_variable(token) else token
-        for token in expression.tokens
-    ]
-    return Expression(tokens, expression.constants)
-
-
-def _move(candidate: Candidate, columns: npt.NDArray[np.intp]) -> Candidate:
-    return replace(candidate, expression=_on_columns(candidate.expression, columns))

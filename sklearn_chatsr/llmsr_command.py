@@ -1,0 +1,134 @@
+"""The command ``chatsr llmsr``: program search for a specification and its data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sklearn_chatsr.estimators import LLMSRRegressor
+
+
+def add_command(commands: Any) -> None:
+    """Describe the command to the parser.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where commands are added.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "llmsr", help="find the formula of a problem with programs of a language model"
+    )
+    parser.add_argument(
+        "specification",
+        type=Path,
+        help="specification of LLM-SR, or the short form as .yaml",
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="csv with a header, target last"
+    )
+    parser.add_argument(
+        "--test", type=Path, action="append", default=[], help="csv to report NMSE on"
+    )
+    parser.add_argument(
+        "--language-model",
+        default="grammar",
+        help="grammar, none, http://..., replay:file, or a local folder or .gguf",
+    )
+    parser.add_argument(
+        "--language-model-params",
+        type=json.loads,
+        default={},
+        help="settings of the language model, as JSON",
+    )
+    parser.add_argument("--n-samples", type=int, default=400, help="programs to write")
+    parser.add_argument("--max-time", type=float, default=300.0, help="seconds")
+    parser.add_argument("--published", action="store_true", help="published settings")
+    parser.add_argument("--log", type=Path, help="file to go on from when interrupted")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every draw")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from sklearn_chatsr.estimators import LLMSRRegressor
+    from sklearn_chatsr.llm import LanguageModelError
+    from sklearn_chatsr.proposers.programs.specification_files import (
+        read_specification,
+    )
+
+    specification = read_specification(options.specification)
+    names = list(specification.names)
+    X, y = _read(options.data, names)
+    regressor = LLMSRRegressor(
+        language_model=None
+        if options.language_model == "none"
+        else options.language_model,
+        language_model_params=options.language_model_params,
+        description=specification.description,
+        variable_descriptions={
+            v.name: v.describe() for v in specification.variables if v.describe()
+        },
+        target_description=specification.target.describe(),
+        initial_program=specification.seed,
+        n_parameters=specification.n_parameters,
+        n_samples=options.n_samples,
+        published=options.published,
+        max_time=options.max_time,
+        log_path=options.log,
+        random_state=options.seed,
+        verbose=0 if options.quiet else 1,
+    )
+    try:
+        regressor.fit(X, y)
+    except LanguageModelError as error:
+        raise ValueError(f"The language model cannot be used: {error}") from error
+    _print(regressor, y.name, {path: _read(path, names) for path in options.test})
+
+
+def _read(path: Path, names: list[str]) -> tuple[pd.DataFrame, pd.Series]:
+    """Read inputs by name, or by position where the file names them otherwise."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise ValueError(f"No file {str(path)!r}.")
+    frame = pd.read_csv(path)
+    if frame.shape[1] != len(names) + 1:
+        raise ValueError(
+            f"{path.name} has {frame.shape[1]} columns; expected {len(names)} inputs "
+            f"({', '.join(names)}) and, last, the target."
+        )
+    inputs, target = frame.iloc[:, :-1], frame.iloc[:, -1]
+    text = [c for c in frame.columns if frame[c].dtype.kind not in "biuf"]
+    if text or frame.isna().to_numpy().any():
+        raise ValueError(f"{path.name} has empty cells or cells that are not numbers.")
+    if set(names) == set(map(str, inputs.columns)):
+        return inputs[names], target
+    return inputs.set_axis(names, axis="columns"), target
+
+
+def _print(
+    regressor: LLMSRRegressor,
+    target: Any,
+    tests: dict[Path, tuple[pd.DataFrame, pd.Series]],
+) -> None:
+    write = sys.stdout.write
+    table = regressor.equations_[["complexity", "r2", "equation", "source"]]
+    write(table.to_string(index=False, max_colwidth=70) + "\n\n")
+    write(f"{target} = {regressor.formula_}\n")
+    report = regressor.report_
+    write(
+        f"{report['n_samples']} samples, {report['n_valid']} valid, "
+        f"{report['n_fits']} fits, {report['seconds']:.1f} s\n"
+    )
+    for reason, count in sorted(report["reasons"].items()):
+        write(f"  not used, {reason}: {count}\n")
+    for path, (X, y) in tests.items():
+        error = float(((regressor.predict(X) - y) ** 2).mean() / y.var(ddof=0))
+        write(f"NMSE {path.stem}: {error:.3g}\n")

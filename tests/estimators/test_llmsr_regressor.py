@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import json
+import pickle
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_chatsr import LLMSRRegressor
+from sklearn_chatsr.estimators.language_models import (
+    default_prefill,
+    make_language_model,
+)
+from sklearn_chatsr.llm import Completion, LanguageModelError
+from sklearn_chatsr.proposers.programs import Specification
+
+
+@pytest.mark.filterwarnings("ignore:X has .* columns, of which the 10")
+@parametrize_with_checks(
+    [LLMSRRegressor(n_samples=4, n_islands=1, max_size=20, random_state=0)],
+    xfail_strict=True,
+)
+def test_every_check_of_scikit_learn_passes(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def decay():
+    X = np.random.default_rng(0).uniform(1, 4, size=(150, 2))
+    frame = pd.DataFrame({"mass (kg)": X[:, 0], "t": X[:, 1]})
+    return frame, 2.5 * X[:, 0] * np.exp(-0.5 * X[:, 1]) + 1.5
+
+
+class Scripted:
+    """Answer from a list: texts, or an error to raise, or seconds to sleep."""
+
+    name = "scripted"
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.prompts = []
+
+    def complete(self, prompt, n, *, seed=None):
+        self.prompts.append(prompt)
+        step = self.script.pop(0) if self.script else []
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, float):
+            time.sleep(step)
+            return []
+        return [Completion(text) for text in step]
+
+
+def test_the_law_is_found_by_mutation_alone(decay):
+    X, y = decay
+
+    model = LLMSRRegressor(language_model=None, n_samples=200, random_state=0)
+    model.fit(X, y)
+
+    assert model.score(X, y) > 1 - 1e-12
+    assert model.report_["n_samples"] == 0
+    assert "mass (kg)" in model.formula_
+
+
+def test_a_good_program_of_the_model_is_fitted_and_wins(decay):
+    X, y = decay
+    body = "    return params[0]*mass_kg*np.exp(params[1]*t) + params[2]\n"
+    scripted = Scripted([body, "    return t", "    import os", "    return zzz"])
+
+    model = LLMSRRegressor(
+        language_model=scripted, mutation=False, n_samples=4, random_state=0
+    ).fit(X, y)
+
+    assert model.score(X, y) > 1 - 1e-12
+    assert model.report_["n_samples"] == 4
+    assert model.report_["n_valid"] == 2
+    assert sum(model.report_["reasons"].values()) == 2
+    table = model.samples_table()
+    assert list(table["text"][:2]) == [body, "    return t"]
+    assert (table["reason"] != "").sum() == 2
+    assert model.candidates_[0].source in ("model", "seed")
+
+
+def test_prompts_tell_the_problem_the_scores_and_the_failures(decay):
+    X, y = decay
+    scripted = Scripted(*[["    return t"]] * 3)
+
+    LLMSRRegressor(
+        language_model=scripted,
+        description="A cooling body.",
+        variable_descriptions={"t": "time [s]"},
+        target_description="temperature",
+        mutation=False,
+        n_islands=1,
+        n_samples=3,
+        random_state=0,
+    ).fit(X, y)
+
+    prompt = scripted.prompts[-1]
+    assert "A cooling body." in prompt
+    assert "t: time [s]" in prompt
+    assert "Compute temperature." in prompt
+    assert "normalised mean squared error" in prompt
+    assert "squared error lies where" in prompt or "The error is" in prompt
+    assert prompt.rstrip().endswith('"""Improved version of `equation_v1`."""')
+
+
+def test_a_model_that_dies_later_costs_a_warning_only(decay):
+    X, y = decay
+    scripted = Scripted(["    return t"] * 4, LanguageModelError("server is gone."))
+
+    with pytest.warns(RuntimeWarning, match=r"after 4 samples: server is gone"):
+        model = LLMSRRegressor(
+            language_model=scripted, n_samples=40, random_state=0
+        ).fit(X, y)
+
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_model_that_is_dead_from_the_start_is_an_error(decay):
+    with pytest.raises(LanguageModelError, match="wrong key"):
+        LLMSRRegressor(language_model=Scripted(LanguageModelError("wrong key"))).fit(
+            *decay
+        )
+
+
+def test_a_model_that_hangs_ends_with_the_time(decay):
+    X, y = decay
+    scripted = Scripted(["    return t"], 60.0)
+    start = time.monotonic()
+
+    with pytest.warns(RuntimeWarning, match="did not answer within the time"):
+        LLMSRRegressor(
+            language_model=scripted, mutation=False, max_time=2.0, random_state=0
+        ).fit(X, y)
+
+    assert time.monotonic() - start < 10
+
+
+def test_a_model_that_hangs_at_once_leaves_what_mutations_found(decay):
+    X, y = decay
+
+    with pytest.warns(RuntimeWarning, match=r"after 0 samples.*did not answer"):
+        model = LLMSRRegressor(
+            language_model=Scripted(60.0), max_time=3.0, random_state=0
+        ).fit(X, y)
+
+    assert model.score(X, y) > 0.9
+
+
+def test_a_server_of_llama_cpp_is_sent_a_grammar_where_asked():
+    spec = Specification.from_columns(["t"])
+
+    plain = make_language_model("http://127.0.0.1:1/v1", {}, spec)
+    bound = make_language_model("http://127.0.0.1:1/v1", {"constrained": True}, spec)
+
+    assert default_prefill(plain) == "    return "
+    assert default_prefill(bound) == ""
+    assert '"t"' in bound.extra_body["grammar"]
+
+
+def test_a_model_that_is_silent_is_given_up(decay):
+    scripted = Scripted(["    return t"])
+
+    with pytest.warns(RuntimeWarning, match="no text for 5 prompts in a row"):
+        LLMSRRegressor(language_model=scripted, mutation=False).fit(*decay)
+
+
+def test_garbage_is_counted_and_harms_nothing(decay):
+    X, y = decay
+    garbage = ["\x00\x01", "<html>500</html>", "(" * 3000, "é" * 50]
+
+    model = LLMSRRegressor(
+        language_model=Scripted(*[garbage] * 3), n_samples=12, random_state=0
+    ).fit(X, y)
+
+    assert model.report_["n_valid"] == 0
+    assert model.report_["share_valid"] == 0.0
+    assert sum(model.report_["reasons"].values()) == 12
+    assert model.score(X, y) > 0.9
+
+
+def test_an_interrupted_run_goes_on_without_losing_a_sample(decay, tmp_path):
+    X, y = decay
+    log = tmp_path / "run.jsonl"
+    settings = {"n_samples": 24, "random_state": 0, "log_path": log, "mutation": False}
+    first = Scripted(*[["    return t", "    return t*t"]] * 4, LanguageModelError("x"))
+    with pytest.warns(RuntimeWarning, match="after 8 samples"):
+        LLMSRRegressor(language_model=first, **settings).fit(X, y)
+    with log.open("a") as file:
+        file.write('{"round": 9, "isl')  # the process died while it wrote
+    second = Scripted(*[["    return mass_kg*np.exp(params[0]*t)"] * 4] * 9)
+
+    model = LLMSRRegressor(language_model=second, **settings).fit(X, y)
+
+    assert model.report_["n_samples"] == 24
+    assert len(second.prompts) == 4
+    texts = [s.text for s in model.samples_ if s.source == "model"]
+    assert texts[:8] == ["    return t", "    return t*t"] * 4
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(lines) == 1 + len(model.samples_)
+
+
+def test_a_finished_log_gives_the_formula_without_asking_again(decay, tmp_path):
+    X, y = decay
+    settings = {"n_samples": 40, "random_state": 0, "log_path": tmp_path / "run.jsonl"}
+    found = LLMSRRegressor(**settings).fit(X, y)
+
+    again = LLMSRRegressor(language_model=Scripted(), **settings).fit(X, y)
+
+    np.testing.assert_allclose(again.predict(X), found.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("not json\n", "is not a log of program search"),
+        ('{"format": "sklearn_chatsr program search, 1"}\n', "log of other data"),
+    ],
+)
+def test_foreign_logs_are_refused(decay, tmp_path, content, message):
+    log = tmp_path / "run.jsonl"
+    log.write_text(content)
+
+    with pytest.raises(ValueError, match=message):
+        LLMSRRegressor(log_path=log).fit(*decay)
+
+
+def test_the_same_seed_gives_the_same_formula(decay):
+    X, y = decay
+
+    def fit():
+        return LLMSRRegressor(n_samples=16, random_state=3).fit(X, y).expression_
+
+    assert fit() == fit()
+
+
+def test_pickles_are_small_and_predict(decay):
+    X, y = decay
+    model = LLMSRRegressor(n_samples=8, random_state=0).fit(X, y)
+
+    stored = pickle.dumps(model)
+
+    assert len(stored) < 100_000
+    np.testing.assert_array_equal(pickle.loads(stored).predict(X), model.predict(X))
+    assert clone(model).get_params()["language_model"] == "grammar"
+
+
+def test_published_settings_fit_without_mutations(decay):
+    X, y = decay
+
+    model = LLMSRRegressor(published=True, n_samples=4, random_state=0).fit(X, y)
+
+    assert {c.source for c in model.candidates_} <= {"model", "seed"}
+    assert model.report_["n_samples"] == 4
+
+
+def test_the_body_that_is_given_takes_part(decay):
+    X, y = decay
+    body = "return params[0]*mass_kg*np.exp(params[1]*t) + params[2]"
+
+    model = LLMSRRegressor(
+        language_model=None, mutation=False, n_samples=4, initial_program=body
+    ).fit(X, y)
+
+    assert model.score(X, y) > 1 - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"language_model": "/no/such/folder"}, "is no file or folder. Allowed"),
+        ({"language_model": 3}, "`language_model` == 3. Allowed"),
+        ({"language_model_params": {"colour": 1}}, "does not suit 'grammar'"),
+        ({"variable_descriptions": {"z": "height"}}, r"do not exist: \['z'\]"),
+        ({"initial_program": "import os"}, "seed body"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(decay, params, message):
+    with pytest.raises(ValueError, match=message):
+        LLMSRRegressor(**params).fit(*decay)
+
+
+def test_a_formula_does_not_invent_peaks_between_few_values():
+    rng = np.random.default_rng(0)
+    t, x = rng.integers(0, 5, 400) / 4.0, rng.uniform(0, 1, 400)
+    y = x * (1.0 - 0.5 * t**2) + 0.02 * rng.normal(size=400)
+
+    model = LLMSRRegressor(language_model=None, n_samples=120, random_state=0)
+    model.fit(np.column_stack([t, x]), y)
+
+    between = rng.uniform(0, 1, 400)
+    truth = x * (1.0 - 0.5 * between**2)
+    error = model.predict(np.column_stack([between, x])) - truth
+    assert np.mean(error**2) < 0.02 * np.var(truth)
