@@ -16,6 +16,7 @@ from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import (
     Archive,
@@ -53,6 +54,8 @@ class SearchSettings:
         Threads that fit constants.
     selection : {"mdl", "r2"} or int
         What the answer is chosen by.
+    constraints : Constraints or None
+        What every formula must obey.
     """
 
     max_size: int = 30
@@ -61,6 +64,7 @@ class SearchSettings:
     max_time: float = 20.0
     n_jobs: int | None = None
     selection: Selection = "mdl"
+    constraints: Constraints | None = None
 
 
 class Search:
@@ -135,6 +139,8 @@ class Search:
         with one_thread, _Progress(self.verbose) as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
+                if self.settings.constraints is not None:
+                    self._take_examples(self.settings.constraints, progress)
                 if np.ptp(self.y) > 0:
                     for index, proposer in enumerate(proposers):
                         if self._is_over() or self._is_plainly_found():
@@ -146,6 +152,12 @@ class Search:
                 self.interrupted = True
                 logger.warning("Interrupted: keeping the best formula so far.")
         return self._finish()
+
+    def _take_examples(self, constraints: Constraints, progress: _Progress) -> None:
+        """Take simple formulas that obey, since the baselines may not."""
+        self._take(constraints.examples(self.X.shape[1]), _BASELINE, progress)
+        if not len(self.archive):
+            raise ValueError(constraints.refusal())
 
     def _ask(self, proposer: Proposer, index: int, progress: _Progress) -> None:
         X, y = self.X[self.fit_rows], self.y[self.fit_rows]
@@ -159,6 +171,7 @@ class Search:
             deadline=self.deadline,
             labels=self.labels,
             prompt=self.prompt,
+            constraints=self.settings.constraints,
         )
         rng = np.random.default_rng([self.seed, 1 + index])
         for batch in proposer.propose(problem, rng):
@@ -208,6 +221,9 @@ class Search:
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
+            return
+        rules = self.settings.constraints
+        if rules is not None and not rules.allow(expression):
             return
         if len(self.judge_rows) > len(self.fit_rows):
             loss = self._loss(expression, self.judge_rows)

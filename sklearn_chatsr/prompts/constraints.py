@@ -113,24 +113,24 @@ class Constraints:
     @property
     def forbidden(self) -> frozenset[str]:
         """Tokens that may not occur."""
-        names = frozenset(p.arguments[0] for p in self._of("ignores"))
+        names = frozenset(p.arguments[0] for p in self.of("ignores"))
         return names.union(
-            *(FAMILIES[p.arguments[0]].tokens for p in self._of("avoids"))
+            *(FAMILIES[p.arguments[0]].tokens for p in self.of("avoids"))
         )
 
     @property
     def required(self) -> tuple[frozenset[str], ...]:
         """Sets of tokens of each of which one must occur."""
-        families = (FAMILIES[p.arguments[0]].tokens for p in self._of("contains"))
-        names = (frozenset(p.arguments) for p in self._of("uses"))
-        return tuple(
-            dict.fromkeys(tokens - self.forbidden for tokens in (*families, *names))
-        )
+        families = (FAMILIES[p.arguments[0]].tokens for p in self.of("contains"))
+        names = (frozenset(p.arguments) for p in self.of("uses"))
+        sets = dict.fromkeys(tokens - self.forbidden for tokens in (*families, *names))
+        # What "contains sin" asks for serves "contains a trigonometric function" too.
+        return tuple(s for s in sets if not any(other < s for other in sets))
 
     @property
     def max_size(self) -> int | None:
         """Largest number of nodes; None without a limit."""
-        sizes = [int(p.arguments[0]) for p in self._of("size")]
+        sizes = [int(p.arguments[0]) for p in self.of("size")]
         return min(sizes) if sizes else None
 
     def allow(self, expression: Expression) -> bool:
@@ -168,7 +168,7 @@ class Constraints:
         """
         free = [variable(j) for j in range(n_columns)]
         free = [name for name in free if name not in self.forbidden]
-        needed = sorted(p.arguments[0] for p in self._of("uses"))
+        needed = sorted(p.arguments[0] for p in self.of("uses"))
         operators = [sorted(r & set(OPERATORS)) for r in self.required]
         operators = [choice for choice in operators if choice]
         binary = sorted(
@@ -177,8 +177,10 @@ class Constraints:
         found: dict[Expression, None] = {}
         for glue in binary or ["mul"]:
             for first in needed or free or ["C"]:
-                for choice in itertools.islice(itertools.product(*operators), 8):
-                    names = [first, *(n for n in needed if n != first)]
+                # The square keeps roots and logarithms defined.
+                forms = itertools.product((first, ("sq", first)), *operators)
+                for inner, *choice in itertools.islice(forms, 16):
+                    names = [inner, *(n for n in needed if n != first)]
                     expression = Expression.from_tree(_nest(choice, names, glue))
                     # What was asked for must survive simplification.
                     if self.allow(expression) and self.allow(expression.simplify()):
@@ -195,19 +197,20 @@ class Constraints:
             "weaken one of them, or allow more nodes or time."
         )
 
-    def _of(self, kind: str) -> list[Property]:
+    def of(self, kind: str) -> list[Property]:
+        """Give the properties of one kind."""
         return [p for p in self.properties if p.kind == kind]
 
     def _refuse_contradictions(self) -> None:
-        used = {p.arguments[0] for p in self._of("uses")}
-        both = sorted(used & {p.arguments[0] for p in self._of("ignores")})
+        used = {p.arguments[0] for p in self.of("uses")}
+        both = sorted(used & {p.arguments[0] for p in self.of("ignores")})
         if both:
             raise ValueError(
                 f"The constraints contradict each other: {both[0]} is both to be used "
                 "and to be ignored. Drop one of the two."
             )
         avoided = self.forbidden
-        for item in self._of("contains"):
+        for item in self.of("contains"):
             if FAMILIES[item.arguments[0]].tokens <= avoided:
                 raise ValueError(
                     f"The constraints contradict each other: '{item}', but "
@@ -237,7 +240,7 @@ def least_size(required: Iterable[frozenset[str]]) -> int:
     return int(bool(arities)) + max(0, leaves - slots) + max(slots, leaves)
 
 
-def _nest(operators: Sequence[str], names: Sequence[str], glue: str) -> Tree:
+def _nest(operators: Sequence[str], names: Sequence[Tree], glue: str) -> Tree:
     """Build a formula of these operators around these variables."""
     rest = list(names)
     tree: Tree = rest.pop(0)
