@@ -43,16 +43,16 @@ class Samples:
         self.expression = expression
         used = expression.variables
         self.n_columns = used[-1] + 1 if used else 1
-        self.open = expression.constants is None and CONSTANT in expression.tokens
+        self.open = expression.constants is None
         rng = np.random.default_rng(12)
-        self.n_draws = _DRAWS if self.open else 1
         self.others = rng.uniform(0.4, 3.0, (_CONTEXTS, self.n_columns))
-        if self.open:
+        if self.open and expression.n_constants:
             shape = (_DRAWS, expression.n_constants)
             size = np.exp(rng.uniform(np.log(0.3), np.log(3.0), shape))
             self.constants = np.where(rng.random(shape) < 0.5, -size, size)
         else:
             self.constants = np.array([expression.constants or ()], dtype=np.float64)
+        self.n_draws = len(self.constants)
         self.formula = _with_constants_as_columns(expression, self.n_columns)
 
     def values(self, points: Array) -> Array:

@@ -110,8 +110,7 @@ class ModelProposer:
             )
         longest = processor.feature_extractor.max_points
         prompt = Prompt(problem.prompt, problem.labels) if problem.prompt else None
-        usable = _usable_columns(problem)
-        if len(usable) == 0:
+        if len(_usable_columns(problem)) == 0:
             return
         seen: set[Hashable] = set()
         drawn, idle, first = 0, 0, True
@@ -121,7 +120,7 @@ class ModelProposer:
                 n = min(n, self.n_candidates - drawn)
             if n <= 0:
                 return
-            rows, columns = _view(problem, usable, rng, longest, whole=first)
+            rows, columns = _view(problem, rng, longest, whole=first)
             told = prompt.for_columns(columns) if prompt else None
             forbidden, required = _grammar_rules(problem, columns)
             candidates: list[Expression] = []
@@ -181,15 +180,11 @@ def _grammar_rules(
 
 
 def _view(
-    problem: Problem,
-    usable: npt.NDArray[np.intp],
-    rng: np.random.Generator,
-    longest: int,
-    whole: bool,
+    problem: Problem, rng: np.random.Generator, longest: int, whole: bool
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Choose rows and columns to show; the whole table when it is short enough."""
+    columns = usable = _usable_columns(problem)
     n_rows, n_columns = len(problem.X), len(usable)
-    columns = usable
     n_shown = min(n_rows, longest)
     if not whole:
         n_shown = int(rng.integers((n_shown + 1) // 2, n_shown + 1))

@@ -7,7 +7,7 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.models import load_model
 from sklearn_chatsr.proposers import Problem
-from sklearn_chatsr.proposers.model import ModelProposer, _rename, _view
+from sklearn_chatsr.proposers.model import ModelProposer, _rename, _shares, _view
 
 TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
@@ -103,3 +103,8 @@ def test_rows_of_weight_zero_are_not_shown_when_others_suffice():
 def test_candidates_are_written_in_the_columns_of_the_table():
     candidate = Expression(["div", "x1", "sq", "x2"])
     assert _rename(candidate, np.array([4, 0])).tokens == ("div", "x5", "sq", "x1")
+
+
+def test_half_of_the_candidates_are_drawn_without_the_prompt():
+    assert _shares("It is even in x1.", 9) == [("It is even in x1.", 5), (None, 4)]
+    assert _shares(None, 9) == [(None, 9)]
