@@ -178,8 +178,9 @@ class Constraints:
         for glue in binary or ["mul"]:
             for first in needed or free or ["C"]:
                 # The square keeps roots and logarithms defined.
-                forms = itertools.product((first, ("sq", first)), *operators)
-                for inner, *choice in itertools.islice(forms, 16):
+                inners: tuple[Tree, ...] = (first, ("sq", first))
+                forms = itertools.product(inners, itertools.product(*operators))
+                for inner, choice in itertools.islice(forms, 16):
                     names = [inner, *(n for n in needed if n != first)]
                     expression = Expression.from_tree(_nest(choice, names, glue))
                     # What was asked for must survive simplification.

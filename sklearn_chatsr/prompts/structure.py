@@ -82,10 +82,12 @@ def _products(tree: Tree) -> Iterator[tuple[list[str], list[str]]]:
     rest: list[Tree] = []
 
     def collect(node: Tree, above: bool) -> None:
-        name = node[0] if isinstance(node, tuple) else None
-        if isinstance(node, str) and is_variable(node):
-            (over if above else under).append(node)
-        elif name == "mul":
+        if not isinstance(node, tuple):
+            if isinstance(node, str) and is_variable(node):
+                (over if above else under).append(node)
+            return
+        name = node[0]
+        if name == "mul":
             collect(node[1], above)
             collect(node[2], above)
         elif name == "div":
@@ -96,7 +98,7 @@ def _products(tree: Tree) -> Iterator[tuple[list[str], list[str]]]:
         elif name in _POWERS or name in ("neg", "pow"):
             collect(node[1], above)
             rest.extend(node[2:])
-        elif name is not None:
+        else:
             rest.extend(node[1:])
 
     collect(tree, True)
@@ -112,15 +114,17 @@ def _sums(tree: Tree) -> Iterator[tuple[list[str], list[str]]]:
     rest: list[Tree] = []
 
     def collect(node: Tree, positive: bool) -> None:
-        name = node[0] if isinstance(node, tuple) else None
-        if isinstance(node, str) and is_variable(node):
-            (plus if positive else minus).append(node)
-        elif name in ("add", "sub"):
+        if not isinstance(node, tuple):
+            if isinstance(node, str) and is_variable(node):
+                (plus if positive else minus).append(node)
+            return
+        name = node[0]
+        if name in ("add", "sub"):
             collect(node[1], positive)
             collect(node[2], positive == (name == "add"))
         elif name == "neg":
             collect(node[1], not positive)
-        elif name is not None:
+        else:
             rest.extend(node[1:])
 
     collect(tree, True)

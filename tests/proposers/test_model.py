@@ -59,8 +59,8 @@ def test_the_prompt_and_the_deadline_reach_the_model(monkeypatch):
     monkeypatch.setattr(chatsr, "generate_candidates", record)
     problem = problem_of(n_columns=1, prompt="periodic in x1")
     assert proposed(problem, n_candidates=40) == [[Expression(["x1"])]]
-    assert [k["n_candidates"] for k in seen] == [32, 8]
-    assert {k["prompt"] for k in seen} == {"periodic in x1"}
+    assert [k["n_candidates"] for k in seen] == [16, 16, 4, 4]
+    assert [k["prompt"] for k in seen] == ["It is periodic in x1.", None] * 2
     assert {k["deadline"] for k in seen} == {problem.deadline}
 
 
