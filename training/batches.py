@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sklearn_chatsr.expressions import variable_index
 from sklearn_chatsr.models.chatsr import ChatSRProcessor
+from sklearn_chatsr.models.chatsr.processing_chatsr import DEFAULT_PROMPT
+from sklearn_chatsr.prompts import Property, PropertyDrawer, write_prompt
 from training.generator import GeneratorConfig, Tables, draw_chunk
 from training.skeletons import Skeleton
 
 Batch = dict[str, torch.Tensor]
 
+_PROMPT_BUCKET = 8  # tokens
 # Encoded targets that are kept; a run of many hours would hold ever more.
 _MOST_KNOWN = 200_000
 
@@ -32,10 +36,17 @@ class BatchConfig:
     hidden_rate : float
         Share of the tables shown without their points, so that the model knows its own
         prior and the control "points hidden" is a fair one.
+    prompt_rates : tuple of float
+        Shares of the tables whose prompt tells 0, 1, 2, ... true properties.
+    hidden_prompted_rate : float
+        Share of the tables with a prompt that are shown without their points: there the
+        prompt is all that the model can go by.
     """
 
     batch_size: int = 128
     hidden_rate: float = 0.05
+    prompt_rates: tuple[float, ...] = (0.6, 0.25, 0.10, 0.05)
+    hidden_prompted_rate: float = 0.15
 
 
 class Batcher:
@@ -52,7 +63,9 @@ class Batcher:
     def __init__(self, processor: ChatSRProcessor, config: BatchConfig) -> None:
         self.processor = processor
         self.config = config
-        self._prompts: dict[int, list[int]] = {}
+        self._placeholders: dict[int, tuple[list[int], list[int]]] = {}
+        self._words: dict[str, list[int]] = {}
+        self._drawer = PropertyDrawer()
         self._ids: dict[tuple[str, ...], list[int]] = {}
 
     def stream(
@@ -70,27 +83,37 @@ class Batcher:
 
         The last tables that do not fill a batch are dropped.
         """
-        arrays, ids = self._collect(chunk)
+        arrays, prompts, ids = self._collect(chunk, rng)
         n = len(ids)
-        lengths = np.array([len(i) for i in ids]) + arrays["n_tokens"]
-        # Similar lengths together, and wide tables apart, because the encoder pays per
-        # column. Ties are in random order, so a batch mixes skeletons.
-        order = np.lexsort((rng.random(n), lengths, arrays["n_columns"] > 3))
-        hidden = rng.random(n) < self.config.hidden_rate
+        lengths = np.array([len(p) + len(i) for p, i in zip(prompts, ids, strict=True)])
+        # Similar lengths together, of the prompt first, because the head scores every
+        # position from the end of the shortest prompt on; and wide tables apart,
+        # because the encoder pays per column. Ties are in random order, so a batch
+        # mixes skeletons.
+        told = np.array([len(p) for p in prompts]) // _PROMPT_BUCKET
+        wide = arrays["n_columns"] > 3
+        order = np.lexsort((rng.random(n), lengths, told, wide))
+        hidden = rng.random(n) < np.where(
+            arrays["is_prompted"],
+            self.config.hidden_prompted_rate,
+            self.config.hidden_rate,
+        )
         arrays["point_mask"] = arrays["point_mask"] & ~hidden[:, None]
         arrays["statistics"][hidden] = 0.0
         size = min(self.config.batch_size, n)
         starts = rng.permutation(np.arange(0, n - size + 1, size))
-        return [self._batch(arrays, ids, order[s : s + size]) for s in starts]
+        return [self._batch(arrays, prompts, ids, order[s : s + size]) for s in starts]
 
     def _collect(
-        self, chunk: Iterable[Tables]
-    ) -> tuple[dict[str, npt.NDArray[Any]], list[list[int]]]:
+        self, chunk: Iterable[Tables], rng: np.random.Generator
+    ) -> tuple[dict[str, npt.NDArray[Any]], list[list[int]], list[list[int]]]:
         """Extract features, the tables with equally many columns together."""
         by_columns: dict[int, list[Tables]] = defaultdict(list)
         for tables in chunk:
             by_columns[tables.X.shape[2]].append(tables)
         parts, ids = [], []
+        texts: list[str | None] = []
+        columns: list[int] = []
         widest = max(by_columns)
         for d, group in by_columns.items():
             part = self.processor.feature_extractor.extract(
@@ -101,19 +124,55 @@ class Batcher:
             part["statistics"] = np.pad(
                 part["statistics"], ((0, 0), (0, widest - d), (0, 0))
             )
-            part["n_tokens"] = np.full(len(part["points"]), len(self._prompt(d)))
             part["n_columns"] = np.full(len(part["points"]), d)
             parts.append(part)
             for tables in group:
                 ids += [self._target(tables)] * len(tables.X)
-        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, ids
+                texts += [self._text(tables, i, rng) for i in range(len(tables.X))]
+                columns += [d] * len(tables.X)
+        arrays = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        arrays["is_prompted"] = np.array([text is not None for text in texts])
+        return arrays, self._prompts(columns, texts), ids
 
-    def _prompt(self, n_columns: int) -> list[int]:
-        if n_columns not in self._prompts:
+    def _text(self, tables: Tables, index: int, rng: np.random.Generator) -> str | None:
+        """Write true properties of one table, None for a table without a prompt."""
+        rates = np.cumsum(self.config.prompt_rates)
+        n_properties = int(np.searchsorted(rates, rng.random() * rates[-1], "right"))
+        if n_properties == 0:
+            return None
+        expression, n_columns = tables.expression, tables.X.shape[2]
+        drawn = self._drawer.draw(expression, n_columns, n_properties, rng)
+        shown = tables.point_mask[index]
+        X, y = tables.X[index][shown], tables.y[index][shown]
+        told = [p for p in (_as_seen(p, X, y) for p in drawn) if p is not None]
+        return write_prompt(told, rng) if told else None
+
+    def _prompts(
+        self, columns: Sequence[int], texts: Sequence[str | None]
+    ) -> list[list[int]]:
+        """Encode prompts; the words of a chunk go to the tokenizer at once."""
+        words = [text or DEFAULT_PROMPT for text in texts]
+        if len(self._words) > _MOST_KNOWN:
+            self._words.clear()
+        new = sorted(set(words) - set(self._words))
+        if new:
+            encoded = self.processor.tokenizer(new, add_special_tokens=False)
+            self._words.update(zip(new, encoded["input_ids"], strict=True))
+        prompts = []
+        for n_columns, text in zip(columns, words, strict=True):
+            before, after = self._around(n_columns)
+            prompts.append([*before, *self._words[text], *after])
+        return prompts
+
+    def _around(self, n_columns: int) -> tuple[list[int], list[int]]:
+        """Give the token ids before and after the words of a prompt."""
+        if n_columns not in self._placeholders:
+            tokenizer = self.processor.tokenizer
             text = self.processor.prompt_text(n_columns)
-            tokens = self.processor.tokenizer(text, add_special_tokens=False)
-            self._prompts[n_columns] = tokens["input_ids"]
-        return self._prompts[n_columns]
+            sides = text.split(DEFAULT_PROMPT)
+            before, after = tokenizer(sides, add_special_tokens=False)["input_ids"]
+            self._placeholders[n_columns] = before, after
+        return self._placeholders[n_columns]
 
     def _target(self, tables: Tables) -> list[int]:
         key = tables.expression.tokens
@@ -126,10 +185,11 @@ class Batcher:
     def _batch(
         self,
         arrays: dict[str, npt.NDArray[Any]],
+        all_prompts: list[list[int]],
         ids: list[list[int]],
         rows: npt.NDArray[np.int_],
     ) -> Batch:
-        prompts = [self._prompt(int(d)) for d in arrays["n_columns"][rows]]
+        prompts = [all_prompts[row] for row in rows]
         targets = [ids[row] for row in rows]
         length = max(len(p) + len(t) for p, t in zip(prompts, targets, strict=True))
         pad = self.processor.tokenizer.pad_token_id
@@ -152,6 +212,22 @@ class Batcher:
             "column_mask": torch.from_numpy(arrays["column_mask"][rows]),
             "statistics": torch.from_numpy(arrays["statistics"][rows, : 1 + n_columns]),
         }
+
+
+def _as_seen(
+    item: Property, X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> Property | None:
+    """Bring what was said of a skeleton in line with the table: its factor has a sign.
+
+    None for what does not hold of the table.
+    """
+    if item.kind in ("increasing", "decreasing"):
+        x = X[:, variable_index(item.arguments[0])]
+        rises = float(np.dot(x - x.mean(), y - y.mean())) >= 0
+        return Property("increasing" if rises else "decreasing", item.arguments)
+    if item.kind == "positive" and not (y > 0).all():
+        return None
+    return item
 
 
 def hide(batch: Batch) -> Batch:

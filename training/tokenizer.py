@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from collections.abc import Iterator
+
+import numpy as np
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 
 from sklearn_chatsr.expressions import CONSTANT, OPERATORS, math_token, variable
@@ -14,22 +25,48 @@ from sklearn_chatsr.models.chatsr.processing_chatsr import (
     ChatSRFeatureExtractor,
     ChatSRProcessor,
 )
+from sklearn_chatsr.prompts import FAMILIES, WORDINGS, Property, write_predicate
+from sklearn_chatsr.prompts.wordings import FRAMES
 
 PAD_TOKEN, UNKNOWN_TOKEN, END_TOKEN = "<|pad|>", "<|unknown|>", "<|end|>"
 INTEGERS = (*range(11), *range(-1, -6, -1))
 
-# Words of prompts about laws; what is not among them is spelled in bytes.
-_SENTENCES = (
-    DEFAULT_PROMPT,
-    "the formula contains sin and avoids log",
-    "it uses x1 and ignores x2, x3, x4, x5, x6, x7, x8, x9, x10",
-    "a product, a ratio, a difference, a sum of two variables appears",
-    "periodic, even, odd, monotone, bounded, positive, symmetric in x1 and x2",
-    "at most 10 nodes; a power law; a decay, an oscillation, growth that saturates",
-    "no exponential, no logarithm, no square root, only polynomial terms",
-    "increasing, decreasing, linear, quadratic, trigonometric, constant",
-    "the law is proportional to the square of the variable; find an expression for y",
-)
+# Merges are learned from the wordings of training, so a usual word is one token and a
+# property five; what is not among them is spelled in bytes.
+_TEXT_VOCABULARY = 1024
+_CORPUS_ROUNDS = 12
+
+
+def _corpus(max_variables: int) -> Iterator[str]:
+    """Give prompts that use every wording, noun, variable and number of training."""
+    rng = np.random.default_rng(0)
+    families = list(FAMILIES)
+    for _ in range(_CORPUS_ROUNDS):
+        yield DEFAULT_PROMPT
+        for kind, wording in WORDINGS.items():
+            for template in wording.seen:
+                for family in families if kind in ("contains", "avoids") else [""]:
+                    a, b = rng.integers(1, max_variables + 1, size=2)
+                    item = _example(kind, family, f"x{a}", f"x{b}")
+                    yield " " + write_predicate([item], template, rng)
+        yield from (frame.replace("{p}", "is even") for frame in FRAMES)
+        yield from (
+            f" {sign}x{i + 1}" for sign in ("", "(") for i in range(max_variables)
+        )
+        for number in range(1, 31):
+            yield f" {number} nodes"
+
+
+def _example(kind: str, family: str, a: str, b: str) -> Property:
+    """Give some property of a kind."""
+    if family:
+        return Property(kind, (family,))
+    if kind in ("size", "term"):
+        return Property(kind, ("9" if kind == "size" else f"sin(C*{a})",))
+    plainest = WORDINGS[kind].seen[0]
+    if "{v}" in plainest:
+        return Property(kind, (a,))
+    return Property(kind, (a, b) if "{a}" in plainest else ())
 
 
 def math_tokens(max_variables: int) -> list[str]:
@@ -50,7 +87,13 @@ def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
     one token each.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            # "x2" stays one piece, signs of formulas are pieces of their own.
+            pre_tokenizers.Split(Regex(r" ?[^\W_]+| ?[^\w\s]|_|\s+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     special = [
         PAD_TOKEN,
@@ -61,12 +104,12 @@ def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
         USER_TOKEN,
     ]
     trainer = trainers.BpeTrainer(
-        vocab_size=640,
+        vocab_size=_TEXT_VOCABULARY,
         special_tokens=special,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_SENTENCES, trainer)
+    tokenizer.train_from_iterator(_corpus(max_variables), trainer)
     tokenizer.add_special_tokens(
         [AddedToken(t, normalized=False) for t in math_tokens(max_variables)]
     )

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sklearn_chatsr.models import load_model
 from sklearn_chatsr.models.chatsr import (
     ChatSRConfig,
     ChatSRForExpressionGeneration,
@@ -29,6 +30,7 @@ from sklearn_chatsr.models.chatsr import (
 )
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
 from training.batches import Batch, BatchConfig, Batcher, hide
+from training.carry_over import carry_over
 from training.generator import GeneratorConfig, build_pool, draw_chunk
 from training.skeletons import load_pool, save_pool
 from training.tokenizer import build_processor
@@ -172,13 +174,21 @@ class Training:
     """A run in a folder: model, optimizer, data, log, checkpoints."""
 
     def __init__(
-        self, out: Path, config: TrainConfig, data: GeneratorConfig, cut: BatchConfig
+        self,
+        out: Path,
+        config: TrainConfig,
+        data: GeneratorConfig,
+        cut: BatchConfig,
+        init_from: str | None = None,
     ) -> None:
         self.out, self.config, self.data = out, config, data
         self.out.mkdir(parents=True, exist_ok=True)
         self.processor = build_processor()
         self.batcher = Batcher(self.processor, cut)
         self.model = build_model(self.processor, config.seed)
+        if init_from is not None:
+            source, known = load_model(init_from, "cpu")
+            carry_over(self.model, self.processor.tokenizer, source, known.tokenizer)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -316,6 +326,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=BatchConfig().batch_size)
     parser.add_argument("--pool-size", type=int, default=GeneratorConfig().pool_size)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--init-from", help="checkpoint to start from, its vocabulary may differ"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     Training(
@@ -327,6 +340,7 @@ def main() -> None:
             pool_size=args.pool_size, tables_per_skeleton=4, skeletons_per_chunk=1024
         ),
         BatchConfig(batch_size=args.batch_size),
+        args.init_from,
     ).run()
 
 

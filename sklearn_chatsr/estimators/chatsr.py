@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -25,6 +26,7 @@ from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
+from sklearn_chatsr.prompts import Constraints, Property
 from sklearn_chatsr.selection import Selection
 
 
@@ -52,7 +54,12 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     decoding : {"sample", "beam"}, default="sample"
         How the model writes: independent draws, or a beam search.
     prompt : str, optional
-        What is known about the law, in words, for the model.
+        What is known about the law, in words, for the model: "the force is periodic in
+        t and contains no logarithm". Column names work. Half of the candidates are
+        drawn without it, so a wrong prompt cannot spoil the result.
+    constraints : str, Property or list of these, optional
+        What every formula must obey: "avoid log", "contain sin", "use x1", "ignore x2",
+        "at most 12 nodes". Unlike a prompt, it binds every proposer.
     max_size : int, default=30
         Largest formula that is tried, in nodes.
     selection : {"mdl", "r2"} or int, default="mdl"
@@ -126,6 +133,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         "n_candidates": [None, Interval(Integral, 1, None, closed="left")],
         "decoding": [StrOptions({"sample", "beam"})],
         "prompt": [str, None],
+        "constraints": [str, Property, list, tuple, None],
         "max_size": [Interval(Integral, 1, None, closed="left")],
         "selection": [
             StrOptions({"mdl", "r2"}),
@@ -149,6 +157,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         n_candidates: int | None = None,
         decoding: Literal["sample", "beam"] = "sample",
         prompt: str | None = None,
+        constraints: str | Property | Sequence[str | Property] | None = None,
         max_size: int = 30,
         selection: Selection = "mdl",
         constant_optimizer: Literal["lm", "bfgs"] = "lm",
@@ -165,6 +174,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.n_candidates = n_candidates
         self.decoding = decoding
         self.prompt = prompt
+        self.constraints = constraints
         self.max_size = max_size
         self.selection = selection
         self.constant_optimizer = constant_optimizer
@@ -204,9 +214,15 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             )
         if "model" in self.proposers:
             find_checkpoint(self.model)  # refused now, not after the other searches
+        rules = None
+        if self.constraints is not None:
+            every = [self._label(j) for j in range(X.shape[1])]
+            rules = Constraints.read(self.constraints, every)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed)
+        rules = None if rules is None else rules.for_columns(columns)
+        limit = None if rules is None else rules.max_size
         warm_up()
         effort = EFFORTS[self.effort]
         search = Search(
@@ -214,12 +230,13 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             y,
             weight,
             settings=SearchSettings(
-                max_size=self.max_size,
+                max_size=min(self.max_size, limit or self.max_size),
                 optimizer=self.constant_optimizer,
                 n_starts=self.n_starts,
                 max_time=self.max_time or effort.max_time,
                 n_jobs=self.n_jobs,
                 selection=self.selection,
+                constraints=rules,
             ),
             seed=seed,
             labels=[self._label(j) for j in columns],

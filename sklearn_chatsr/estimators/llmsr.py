@@ -253,7 +253,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         warm_up()
         settings = replace(self._settings(), prefill=default_prefill(model))
         rng = np.random.default_rng([seed, 0])
-        fit_rows, judge_rows = choose_rows(len(y), rng)
+        rows = choose_rows(len(y), rng)
+        fit_rows, judge_rows = rows.fit, rows.judge
         if self.published:
             fit_rows = judge_rows = np.arange(len(y))
         optimizer = "bfgs" if self.published else self.constant_optimizer

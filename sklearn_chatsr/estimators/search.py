@@ -16,6 +16,7 @@ from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import (
     Archive,
@@ -58,6 +59,8 @@ class SearchSettings:
         Threads that fit constants.
     selection : {"mdl", "r2"} or int
         What the answer is chosen by.
+    constraints : Constraints or None
+        What every formula must obey.
     """
 
     max_size: int = 30
@@ -66,6 +69,7 @@ class SearchSettings:
     max_time: float = 20.0
     n_jobs: int | None = None
     selection: Selection = "mdl"
+    constraints: Constraints | None = None
 
 
 class Search:
@@ -147,6 +151,8 @@ class Search:
         with one_thread, _Progress(self.verbose) as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
+                if self.settings.constraints is not None:
+                    self._take_examples(self.settings.constraints, progress)
                 if np.ptp(self.y) > 0:
                     self._search(rounds, make, progress)
             except KeyboardInterrupt:
@@ -155,6 +161,12 @@ class Search:
                 self.interrupted = True
                 logger.warning("Interrupted: keeping the best formula so far.")
         return self._finish()
+
+    def _take_examples(self, constraints: Constraints, progress: _Progress) -> None:
+        """Take simple formulas that obey, since the baselines may not."""
+        self._take(constraints.examples(self.X.shape[1]), _BASELINE, progress)
+        if not len(self.archive):
+            raise ValueError(constraints.refusal())
 
     def _search(
         self,
@@ -193,6 +205,7 @@ class Search:
             deadline=self.deadline,
             labels=self.labels,
             prompt=self.prompt,
+            constraints=self.settings.constraints,
         )
 
     def _take(
@@ -256,6 +269,9 @@ class Search:
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
+            return
+        rules = self.settings.constraints
+        if rules is not None and not rules.allow(expression):
             return
         if len(self.rows.judge) > len(self.rows.fit):
             loss = self._loss(expression, self.rows.judge)

@@ -16,6 +16,7 @@ from sklearn_chatsr.expressions import (
     variable_index,
 )
 from sklearn_chatsr.models.loading import load_model
+from sklearn_chatsr.prompts import Prompt
 from sklearn_chatsr.proposers.protocol import Problem
 
 # Importing torch and reading the weights takes 2 to 4 s and cannot be interrupted.
@@ -31,7 +32,9 @@ class ModelProposer:
     The first batch shows the model the table as it is. Every later one shows a random
     subset of the rows with the columns in random order (of a wide table sometimes only
     some columns): the model is not indifferent to either, so this gives other
-    candidates.
+    candidates. With a prompt, every view is shown twice, with the prompt and without:
+    a wrong prompt costs half of the candidates, not the result. What constraints forbid
+    or require is part of the grammar.
 
     Parameters
     ----------
@@ -106,6 +109,9 @@ class ModelProposer:
                 f"{widest}. Select features first."
             )
         longest = processor.feature_extractor.max_points
+        prompt = Prompt(problem.prompt, problem.labels) if problem.prompt else None
+        if len(_usable_columns(problem)) == 0:
+            return
         seen: set[Hashable] = set()
         drawn, idle, first = 0, 0, True
         while problem.seconds_left() > 0 and idle < _MOST_IDLE_BATCHES:
@@ -115,19 +121,25 @@ class ModelProposer:
             if n <= 0:
                 return
             rows, columns = _view(problem, rng, longest, whole=first)
-            candidates = generate_candidates(
-                model,
-                processor,
-                problem.X[np.ix_(rows, columns)],
-                problem.y[rows],
-                n_candidates=n,
-                prompt=problem.prompt,
-                method=self.method,
-                seed=int(rng.integers(2**31)),
-                temperature=self.temperature,
-                max_length=problem.max_size,
-                deadline=problem.deadline,
-            )
+            told = prompt.for_columns(columns) if prompt else None
+            forbidden, required = _grammar_rules(problem, columns)
+            candidates: list[Expression] = []
+            for words, share in _shares(told, n):
+                candidates += generate_candidates(
+                    model,
+                    processor,
+                    problem.X[np.ix_(rows, columns)],
+                    problem.y[rows],
+                    n_candidates=share,
+                    prompt=words,
+                    method=self.method,
+                    seed=int(rng.integers(2**31)),
+                    temperature=self.temperature,
+                    max_length=problem.max_size,
+                    forbidden=forbidden,
+                    required=required,
+                    deadline=problem.deadline,
+                )
             drawn, first = drawn + n, False
             new: list[Expression] = []
             for candidate in candidates:
@@ -141,19 +153,49 @@ class ModelProposer:
                 yield new
 
 
+def _shares(told: str | None, n: int) -> list[tuple[str | None, int]]:
+    """Split a batch into candidates that are drawn with and without the prompt."""
+    if told is None:
+        return [(None, n)]
+    return [(words, k) for words, k in ((told, (n + 1) // 2), (None, n // 2)) if k]
+
+
+def _usable_columns(problem: Problem) -> npt.NDArray[np.intp]:
+    """Give the columns that the constraints do not forbid."""
+    forbidden = problem.constraints.forbidden if problem.constraints else ()
+    return np.array(
+        [j for j in range(problem.n_features) if variable(j) not in forbidden],
+        dtype=np.intp,
+    )
+
+
+def _grammar_rules(
+    problem: Problem, columns: npt.NDArray[np.intp]
+) -> tuple[frozenset[str], tuple[frozenset[str], ...]]:
+    """Give forbidden and required tokens, variables as in the shown columns."""
+    if problem.constraints is None:
+        return frozenset(), ()
+    shown = problem.constraints.for_columns(columns)
+    return shown.forbidden, shown.required
+
+
 def _view(
     problem: Problem, rng: np.random.Generator, longest: int, whole: bool
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Choose rows and columns to show; the whole table when it is short enough."""
-    n_rows, n_columns = problem.X.shape
-    columns = np.arange(n_columns)
+    columns = usable = _usable_columns(problem)
+    n_rows, n_columns = len(problem.X), len(usable)
     n_shown = min(n_rows, longest)
     if not whole:
         n_shown = int(rng.integers((n_shown + 1) // 2, n_shown + 1))
         n_kept = n_columns
         if n_columns > _NARROW and rng.random() < 0.5:
             n_kept = int(rng.integers(1, n_columns))
-        columns = rng.permutation(n_columns)[:n_kept]
+        columns = usable[rng.permutation(n_columns)[:n_kept]]
+        if problem.constraints is not None:
+            names = [p.arguments[0] for p in problem.constraints.of("uses")]
+            missing = {variable_index(n) for n in names} - set(columns.tolist())
+            columns = np.append(columns, np.array(sorted(missing), dtype=np.intp))
     if n_shown == n_rows:
         return np.arange(n_rows), columns
     weight = problem.sample_weight

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive
 
 
@@ -36,6 +37,8 @@ class Problem:
         Names of the columns.
     prompt : str or None
         What the user says about the law.
+    constraints : Constraints or None
+        What every formula must obey; others are not archived.
     """
 
     X: npt.NDArray[np.float64]
@@ -46,6 +49,7 @@ class Problem:
     deadline: float = float("inf")
     labels: Sequence[str] = field(default=())
     prompt: str | None = None
+    constraints: Constraints | None = None
 
     @property
     def n_features(self) -> int:

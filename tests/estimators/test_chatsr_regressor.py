@@ -375,3 +375,38 @@ def test_importing_the_package_is_light():
     )
 
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_constraints_bind_every_candidate(tiny_regressor, power_law):
+    X, y = power_law
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    tiny_regressor.set_params(constraints=["avoid division", "use b"])
+
+    tiny_regressor.fit(frame, y)
+
+    assert len(tiny_regressor.candidates_) > 3
+    assert "model" in {c.source for c in tiny_regressor.candidates_}
+    for candidate in tiny_regressor.candidates_:
+        assert {"div", "inv"}.isdisjoint(candidate.expression.tokens)
+        assert 1 in candidate.expression.variables
+
+
+def test_a_size_limit_holds_for_the_answer(regressor, power_law):
+    regressor.set_params(constraints="at most 3 nodes").fit(*power_law)
+
+    assert all(c.expression.size <= 3 for c in regressor.candidates_)
+
+
+def test_constraints_that_cannot_be_kept_are_refused(regressor, power_law):
+    with pytest.raises(ValueError, match="contradict each other"):
+        regressor.set_params(constraints=["use x1", "ignore x1"]).fit(*power_law)
+    with pytest.raises(ValueError, match="Cannot read the constraint 'use x3'"):
+        regressor.set_params(constraints="use x3").fit(*power_law)
+
+
+def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
+    prompt = "it contains sin, avoids division and ignores x1"
+
+    tiny_regressor.set_params(prompt=prompt).fit(*power_law)
+
+    assert tiny_regressor.formula_ == "3*x1/x2^2"

@@ -197,3 +197,33 @@ def test_the_deadline_criterion_stops_every_sequence():
 def test_wrong_options_are_refused(tiny, table, options, message):
     with pytest.raises(ValueError, match=message):
         generate_candidates(*tiny, *table, **options)
+
+
+@pytest.mark.parametrize(
+    ("required", "max_length"),
+    [
+        ([{"sin"}, {"exp"}, {"x1"}, {"x2"}], 5),
+        ([{"x1"}, {"x2"}], 3),
+        ([{"mul", "div"}], 3),
+    ],
+)
+def test_what_is_required_occurs_even_when_it_barely_fits(tiny, required, max_length):
+    model, processor = tiny
+    X = np.random.default_rng(0).uniform(1, 2, (12, 2))
+    inputs = processor([X], [X[:, 0]])
+    grammar = ExpressionGrammar(processor.tokenizer, max_length, 2, required=required)
+
+    sequences, _ = sample_sequences(model, dict(inputs), grammar, 64, seed=0)
+
+    assert len(sequences) == 64
+    for ids in sequences:
+        tokens = set(processor.decode_expression(ids).tokens)
+        assert all(tokens & group for group in required)
+
+
+def test_requirements_that_cannot_be_met_are_refused(tiny):
+    tokenizer = tiny[1].tokenizer
+    with pytest.raises(ValueError, match="does not fit in 2 tokens"):
+        ExpressionGrammar(tokenizer, 2, 2, required=[{"x1"}, {"x2"}])
+    with pytest.raises(ValueError, match="has none of these"):
+        ExpressionGrammar(tokenizer, 5, 1, required=[{"x2"}])

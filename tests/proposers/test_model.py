@@ -7,7 +7,7 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.models import load_model
 from sklearn_chatsr.proposers import Problem
-from sklearn_chatsr.proposers.model import ModelProposer, _rename, _view
+from sklearn_chatsr.proposers.model import ModelProposer, _rename, _shares, _view
 
 TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
@@ -59,8 +59,8 @@ def test_the_prompt_and_the_deadline_reach_the_model(monkeypatch):
     monkeypatch.setattr(chatsr, "generate_candidates", record)
     problem = problem_of(n_columns=1, prompt="periodic in x1")
     assert proposed(problem, n_candidates=40) == [[Expression(["x1"])]]
-    assert [k["n_candidates"] for k in seen] == [32, 8]
-    assert {k["prompt"] for k in seen} == {"periodic in x1"}
+    assert [k["n_candidates"] for k in seen] == [16, 16, 4, 4]
+    assert [k["prompt"] for k in seen] == ["It is periodic in x1.", None] * 2
     assert {k["deadline"] for k in seen} == {problem.deadline}
 
 
@@ -103,3 +103,8 @@ def test_rows_of_weight_zero_are_not_shown_when_others_suffice():
 def test_candidates_are_written_in_the_columns_of_the_table():
     candidate = Expression(["div", "x1", "sq", "x2"])
     assert _rename(candidate, np.array([4, 0])).tokens == ("div", "x5", "sq", "x1")
+
+
+def test_half_of_the_candidates_are_drawn_without_the_prompt():
+    assert _shares("It is even in x1.", 9) == [("It is even in x1.", 5), (None, 4)]
+    assert _shares(None, 9) == [(None, 9)]

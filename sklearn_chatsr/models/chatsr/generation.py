@@ -52,6 +52,9 @@ class ExpressionGrammar(LogitsProcessor):
         embeddings.
     forbidden : collection of str, default=()
         Expression tokens that may not occur, such as ``"sin"`` or ``"x2"``.
+    required : sequence of collection of str, default=()
+        Of each of these sets of tokens, one must occur. A leaf comes only where what is
+        still required can come after it, within the budget.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class ExpressionGrammar(LogitsProcessor):
         n_columns: int,
         prompt_length: int = 0,
         forbidden: Collection[str] = (),
+        required: Sequence[Collection[str]] = (),
     ) -> None:
         if max_length < 1:
             raise ValueError(f"`max_length` == {max_length}, must be >= 1.")
@@ -88,6 +92,30 @@ class ExpressionGrammar(LogitsProcessor):
                 "No variable and no constant is allowed, so no expression can be "
                 f"written. Forbidden: {', '.join(sorted(forbidden))}."
             )
+        usable = self.arities <= 2
+        # Membership of the tokens in the required sets: (n_required, n_tokens)
+        self.members = torch.zeros((len(required), n_tokens), dtype=torch.bool)
+        self.required_arities = torch.zeros(len(required), dtype=torch.long)
+        for i, group in enumerate(required):
+            ids = [
+                index
+                for text, index in vocabulary.items()
+                if _expression_token(text) in group and usable[index]
+            ]
+            if not ids:
+                raise ValueError(
+                    f"Required is one of {', '.join(sorted(group))}, but the grammar "
+                    "has none of these."
+                )
+            self.members[i, ids] = True
+            self.required_arities[i] = self.arities[ids].min()
+        start = torch.empty((1, 0), dtype=torch.long)
+        room = self._leaves_room(start, self.missing(start), max_length, n_tokens)
+        if len(required) and not (room & (self.arities <= max_length - 1)).any():
+            raise ValueError(
+                f"What is required does not fit in {max_length} tokens. Allow more, or "
+                "require less."
+            )
 
     def missing(self, written: torch.Tensor) -> torch.Tensor:
         """Count the arguments that sequences (batch, length) still miss, 0 if ended."""
@@ -109,12 +137,44 @@ class ExpressionGrammar(LogitsProcessor):
             )
             arities = torch.cat([arities, unused])
         allowed = arities[None, :] <= (budget - missing)[:, None]
+        if len(self.members):
+            allowed &= self._leaves_room(written, missing, budget, scores.shape[1])
         # A beam that was filled with an impossible token can only end; its score is
         # -inf already.
         complete = (missing <= 0) | (missing > budget)
         allowed = allowed & ~complete[:, None]
         allowed[:, self.end_id] = complete
         return scores.masked_fill(~allowed, -torch.inf)  # type: ignore[return-value]
+
+    def _leaves_room(
+        self, written: torch.Tensor, missing: torch.Tensor, budget: int, n_tokens: int
+    ) -> torch.Tensor:
+        """Tell after which tokens (batch, n_tokens) all that is required still fits.
+
+        With m arguments missing, operators still required fill a place each and open
+        as many as their arity; required leaves beyond the places then open need an
+        operator of two arguments each.
+        """
+        members = self.members.to(written.device)
+        arities = self.arities.to(written.device)
+        unused = n_tokens - len(arities)
+        if unused > 0:
+            members = torch.nn.functional.pad(members, (0, unused))
+            arities = torch.nn.functional.pad(arities, (0, unused))
+        open_sets = ~members[:, written].any(dim=2).T  # (batch, n_required)
+        # One row per sequence and token: (batch, n_required, n_tokens)
+        left = open_sets[:, :, None] & ~members[None, :, :n_tokens]
+        needed = self.required_arities.to(written.device)[None, :, None]
+        operators = (left & (needed > 0)).sum(dim=1)
+        leaves = (left & (needed == 0)).sum(dim=1)
+        missing = missing[:, None] - 1 + arities[None, :n_tokens]
+        more = torch.where(left & (needed > 0), needed - 1, 0).sum(dim=1)
+        places = missing + more
+        glue = (leaves - places).clamp(min=0)
+        # A token of its own for every set: never too few, so there is no dead end.
+        enough = operators + glue + torch.maximum(places, leaves)
+        nothing_left = (operators == 0) & (leaves == 0)
+        return (nothing_left | (missing > 0)) & (enough <= budget - 1)
 
 
 class DeadlineCriteria(StoppingCriteria):
@@ -289,6 +349,7 @@ def generate_candidates(
     temperature: float = 1.0,
     max_length: int | None = None,
     forbidden: Collection[str] = (),
+    required: Sequence[Collection[str]] = (),
     hide_points: bool = False,
     deadline: float | None = None,
 ) -> list[Expression]:
@@ -318,6 +379,8 @@ def generate_candidates(
         Tokens of a candidate; the model's own limit when None.
     forbidden : collection of str, default=()
         Expression tokens that may not occur.
+    required : sequence of collection of str, default=()
+        Sets of tokens, of each of which one must occur; see `ExpressionGrammar`.
     hide_points : bool, default=False
         The control: the model sees the number of columns only.
     deadline : float, optional
@@ -351,7 +414,7 @@ def generate_candidates(
     length = limit if max_length is None else min(max_length, limit)
     n_columns = int(batch["column_mask"][0, :-1].sum())
     grammar = ExpressionGrammar(
-        processor.tokenizer, length, n_columns, forbidden=forbidden
+        processor.tokenizer, length, n_columns, forbidden=forbidden, required=required
     )
     model.eval()
     if method == "beam":

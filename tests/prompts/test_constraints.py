@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from sklearn_chatsr import Expression
+from sklearn_chatsr.prompts import Constraints, Property
+
+LABELS = ["mass", "speed"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["contain log", "avoid log"], "contradict each other: 'contains log'"),
+        ("use mass and ignore x1", "contradict each other: x1 is both"),
+        (["use x1 and x2", "at most 2 nodes"], "at most 2 nodes.*takes at least 3"),
+        ("be beautiful", "Cannot read the constraint 'be beautiful'.*Columns: mass"),
+        ("is periodic in mass", "cannot be enforced"),
+        (Property("uses", ("x7",)), "about x7, but there are 2"),
+        ([3], "takes text or Property objects, got int"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        Constraints.read(given, LABELS)
+
+
+def test_only_formulas_that_obey_are_allowed():
+    rules = Constraints.read(
+        ["avoid log", "use speed", Property("size", ("6",))], LABELS
+    )
+
+    assert rules.allow(Expression.from_infix("x1*x2^2"))
+    for text in ("log(x2)", "x1^2", "x1*x2 + x2*x1^2"):
+        assert not rules.allow(Expression.from_infix(text))
+    assert rules.forbidden == {"log"}
+    assert rules.required == ({"x2"},)
+    assert rules.max_size == 6
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "contain sin and use x1 and x2",
+        "contain max",
+        "ignore x1",
+        "contain subtraction",
+    ],
+)
+def test_examples_obey(given):
+    rules = Constraints.read(given, LABELS)
+
+    examples = rules.examples(2)
+
+    assert examples
+    assert all(rules.allow(e) for e in examples)
+
+
+def test_constraints_follow_the_columns():
+    rules = Constraints.read("use speed and ignore mass", LABELS)
+
+    assert rules.for_columns([1]).required == ({"x1"},)
+    with pytest.raises(ValueError, match="a column that is not searched"):
+        rules.for_columns([0])

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from sklearn_chatsr.models import load_model
+from training.evaluate import validation_tables
+from training.evaluate_prompts import (
+    Evaluation,
+    Obedience,
+    Recovery,
+    summarise_obedience,
+    summarise_recovery,
+)
+
+TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
+
+
+def test_shares_are_averaged_by_kind():
+    results = [
+        Obedience("even", 0.0, 1.0, 0.5),
+        Obedience("even", 0.5, 1.0, 0.5),
+        Obedience("odd", 0.2, 0.4, 0.6),
+    ]
+
+    table = summarise_obedience(results)
+
+    assert table["even"] == {"cases": 2, "without": 25.0, "seen": 100.0, "unseen": 50.0}
+    assert table["all"]["cases"] == 3
+    assert summarise_recovery(
+        [Recovery(False, True, False), Recovery(True, True, False)]
+    ) == {
+        "none": 50.0,
+        "true": 100.0,
+        "wrong": 0.0,
+    }
+
+
+def test_a_model_without_training_is_evaluated():
+    model, processor = load_model(TINY, "cpu")
+    tables = validation_tables(3, seed=0, n_rows=16)
+    run = Evaluation(model, processor, n_candidates=8, hide_points=False, seed=0)
+
+    results = [r for table in tables for r in run.obedience(table)]
+
+    assert len(results) == 6
+    assert all(0 <= r.seen <= 1 and 0 <= r.without <= 1 for r in results)
+    assert isinstance(run.recovery(tables[0], tables[1]).none, bool)
