@@ -61,7 +61,9 @@ def test_the_package_never_imports_training_or_benchmarks():
         assert tops.isdisjoint({"training", "benchmarks", "tests"}), source
 
 
-@pytest.mark.parametrize("part", ["expressions", "fitting", "selection", "datasets", "prompts"])
+@pytest.mark.parametrize(
+    "part", ["expressions", "fitting", "selection", "datasets", "prompts"]
+)
 def test_the_core_does_not_know_torch(part):
     for source in (PACKAGE / part).rglob("*.py"):
         tops = {name.partition(".")[0] for name in imported(source)}
