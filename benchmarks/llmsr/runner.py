@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.formulas import read_formula
 from benchmarks.llmsr.problems import LLMSRProblem
 from benchmarks.symbolic import assess
 from sklearn_chatsr import ChatSRRegressor, LLMSRRegressor
+from sklearn_chatsr.expressions import Expression, is_integer
+from sklearn_chatsr.expressions.expression import Tree
 
 ACCURATE_ERROR = 0.1
 
@@ -162,8 +165,27 @@ def fit_cell(
             )
         )
         answer = assess(record["formula"], problem.formula, names, r2, seconds=20.0)
-        record["symbolic_solution"] = answer.get("symbolic_solution", False)
+        # SymPy does not see that exp(0.5*x) and exp(x/2) are the same.
+        same = _rounded(record["formula"], names) == _rounded(problem.formula, names)
+        record["symbolic_solution"] = same or answer.get("symbolic_solution", False)
     return record
+
+
+def _rounded(formula: str, names: Sequence[str]) -> Hashable:
+    """Give the canonical form with every quotient of numbers as a rounded number."""
+    expression = read_formula(formula, names)
+
+    def fold(tree: Tree) -> Tree:
+        if not isinstance(tree, tuple):
+            return float(tree) if isinstance(tree, str) and is_integer(tree) else tree
+        arguments = [fold(argument) for argument in tree[1:]]
+        if tree[0] == "div" and isinstance(arguments[1], float) and arguments[1]:
+            return fold(("mul", 1.0 / arguments[1], arguments[0]))
+        return (tree[0], *arguments)
+
+    simple = Expression.from_tree(fold(expression.to_tree())).simplify()
+    constants = [round(c, 6) for c in simple.constants or ()]
+    return simple.with_constants(constants).canonical_key()
 
 
 def _make(

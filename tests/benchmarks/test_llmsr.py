@@ -11,7 +11,7 @@ import pytest
 from benchmarks.llmsr.__main__ import main
 from benchmarks.llmsr.problems import PROBLEMS, SPLITS
 from benchmarks.llmsr.published import read_llm_srbench
-from benchmarks.llmsr.runner import METHODS, fit_cell
+from benchmarks.llmsr.runner import METHODS, _rounded, fit_cell
 from benchmarks.llmsr.synthetic import synthetic_problems
 from benchmarks.llmsr.transformed import transformed_problems
 from sklearn_chatsr import LLMSRRegressor
@@ -128,6 +128,14 @@ def test_a_run_prints_its_table_and_does_nothing_twice(tmp_path, capsys):
 def test_wrong_words_are_named(tmp_path, capsys, words, message):
     assert main(["run", *words, "--out", str(tmp_path / "x.jsonl")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_law_is_known_again_in_another_spelling():
+    names = ["t", "x", "v"]
+    found = _rounded("0.3*sin(t) - x*v - 5*x*exp(x/2) - v^3/2", names)
+
+    assert found == _rounded(OSC2.formula, names)
+    assert found != _rounded("0.3*sin(t) - x*v - 5*x*exp(x/3) - v^3/2", names)
 
 
 def test_methods_have_distinct_names():
