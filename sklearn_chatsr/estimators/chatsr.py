@@ -47,8 +47,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     proposers : tuple of {"templates", "basis", "model", "evolution"}, default=all
         Where formulas come from. Without ``"model"`` no network is loaded.
     effort : {"fast", "default", "thorough"}, default="default"
-        How long to search where nothing exact is found: about 3, 10 and 60 seconds on
-        two cores of a laptop. Exact laws end a search early.
+        How hard to search where nothing exact is found; an exact short law ends a
+        search early.
     n_candidates : int, optional
         Formulas drawn from the model; by default 64, 256 or twice 512, by effort.
     decoding : {"sample", "beam"}, default="sample"

@@ -109,7 +109,8 @@ def is_noise(
         oob_score=True,
         random_state=seed,
     )
-    forest.fit(X, residual / np.abs(residual).max())
+    residual = residual / np.abs(residual).max()
+    forest.fit(X, residual)
     guess = forest.oob_prediction_ - np.mean(forest.oob_prediction_)
     centred = residual - residual.mean()
     lengths = float(np.linalg.norm(guess) * np.linalg.norm(centred))

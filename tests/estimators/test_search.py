@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
+from sklearn_chatsr.estimators.search import Search, SearchSettings
+from sklearn_chatsr.expressions import Expression
+
+
+class Speaker:
+    """A proposer that tells when it is asked, and pauses where it is told to."""
+
+    def __init__(self, name, texts, told):
+        self.name, self.texts, self.told = name, texts, told
+
+    def propose(self, problem, rng):
+        for text in self.texts:
+            self.told.append((self.name, text))
+            yield [] if text is None else [Expression.from_infix(text).skeleton()]
+
+
+@pytest.fixture
+def search():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(60, 2))
+    y = X[:, 0] * np.sin(X[:, 1]) + 0.1 * rng.normal(size=60)
+    return Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+
+
+def test_an_empty_batch_ends_a_turn_and_the_next_round_goes_on_with_it(search):
+    told: list[tuple[str, str | None]] = []
+    texts = {"a": ["1.5*x1^2", None, "1.5*x1^3"], "b": ["1.5*x2^2"]}
+
+    search.run([("a", "b"), ("a",)], lambda name: Speaker(name, texts[name], told))
+
+    assert [name for name, _ in told] == ["a", "a", "b", "a"]
+
+
+def test_a_proposer_that_has_ended_begins_anew(search):
+    told: list[tuple[str, str | None]] = []
+
+    search.run([("a",), ("a",)], lambda name: Speaker(name, ["1.5*x1^2"], told))
+
+    assert len(told) == 2
+
+
+def test_better_values_for_a_known_form_are_fitted_again(search):
+    # One start from afar misses the frequency that the second proposal carries.
+    search.X[:, 1] *= 40
+    search.y[:] = search.X[:, 0] * np.sin(2.345 * search.X[:, 1])
+    search = Search(
+        search.X,
+        search.y,
+        None,
+        settings=SearchSettings(n_starts=1),
+        seed=0,
+        labels=["x1", "x2"],
+    )
+
+    class Two:
+        name = "two"
+
+        def propose(self, problem, rng):
+            law = Expression.from_infix("1.5*x1*sin(0.001*x2)")
+            yield [law]
+            yield [law.with_constants([1.0, 2.345])]
+
+    archive = search.run([("two",)], lambda name: Two())
+
+    assert archive.best("r2").r2 > 0.999999
+
+
+def test_every_preset_asks_every_proposer():
+    for effort in EFFORTS.values():
+        assert {name for names in effort.rounds for name in names} == set(PROPOSERS)
+
+
+def test_the_table_tells_who_found_what_and_when():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(80, 1))
+    y = X[:, 0] ** 2 + 0.3 * rng.normal(size=80)
+
+    regressor = ChatSRRegressor(
+        proposers=("templates", "evolution"), effort="fast", max_time=60, random_state=0
+    ).fit(X, y)
+
+    table = regressor.candidates_table()
+    assert {"baseline", "templates", "evolution"} >= set(table["source"])
+    assert table["seconds"].between(0, 60).all()
