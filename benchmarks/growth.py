@@ -20,6 +20,9 @@ from sklearn_chatsr.estimators.effort import EFFORTS, EffortName
 ROWS = (100, 1_000, 10_000, 100_000, 1_000_000)
 COLUMNS = (1, 3, 10, 50)
 SIZES = (1, 2, 4, 8)  # terms of the law
+_HEADS = (
+    "| rows | columns | terms | seconds | CPU s | peak MB | before MB | R2 | size |"
+)
 _DEFAULT = (1_000, 3, 2)
 
 
@@ -74,18 +77,8 @@ def main() -> None:
     cases = [(n, _DEFAULT[1], _DEFAULT[2]) for n in ROWS]
     cases += [(_DEFAULT[0], d, _DEFAULT[2]) for d in COLUMNS]
     cases += [(_DEFAULT[0], _DEFAULT[1], k) for k in SIZES]
-    heads = [
-        "rows",
-        "columns",
-        "terms",
-        "seconds",
-        "CPU-s",
-        "peak-MB",
-        "before-MB",
-        "R2",
-        "size",
-    ]
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    print(_HEADS)
+    print("|---" * _HEADS.count(" | ") + "|---|")
     for case in dict.fromkeys(cases):
         words = [sys.executable, "-m", "benchmarks.growth", "--effort", options.effort]
         words += ["--one", ",".join(map(str, case))]
