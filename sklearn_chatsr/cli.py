@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn_chatsr.sample_commands import add_sample_commands
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--json", type=Path, help="file to write the result to")
     fit.add_argument("--quiet", action="store_true", help="no progress bar")
     fit.set_defaults(run=_fit)
+    add_sample_commands(commands)
     return parser
 
 
