@@ -192,7 +192,8 @@ def recover_sample(
         seed=seed,
     )
     fitter = ConstantFitter(sample.X, sample.y, optimizer=optimizer, seed=seed)
-    fits = [fitter.fit(candidate) for candidate in candidates]
+    # The model writes laws without outer factor and offset; "scale" puts them around.
+    fits = fitter.fit_many(candidates, scale=True, n_jobs=1)
     good = [fit for fit in fits if fit is not None and not fit.failed]
     best = min(good, key=lambda fit: fit.loss, default=None)
     key = sample.expression.canonical_key()
