@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
+from sklearn_chatsr.sample_commands import add_sample_commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.set_defaults(run=_fit)
     add_llmsr_command(commands)
     _add_serve_llm(commands)
+    add_sample_commands(commands)
     return parser
 
 

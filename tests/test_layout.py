@@ -17,7 +17,7 @@ PACKAGE = Path(sklearn_chatsr.__file__).parent
 # What each part may import; a part that is not named may import every other one.
 BELOW = {
     "expressions": set(),
-    "datasets": set(),
+    "datasets": {"expressions"},
     "fitting": {"expressions"},
     "selection": {"expressions", "fitting"},
     "prompts": {"expressions"},

@@ -21,6 +21,7 @@ from sklearn_chatsr.expressions import (
     is_variable,
     variable_index,
 )
+from training.exclusions import load_exclusions
 from training.skeletons import (
     Skeleton,
     SkeletonPrior,
@@ -39,6 +40,8 @@ class GeneratorConfig:
     ----------
     prior : SkeletonPrior
         What the formulas look like.
+    min_size : int
+        Tokens that a target must have.
     pool_size : int
         Skeleton draws in the pool; repeats are kept, so common forms stay common.
     tables_per_skeleton : int
@@ -51,7 +54,12 @@ class GeneratorConfig:
     min_points : int
         Valid rows that a table needs.
     noise_rate : float
-        Share of the tables with noise of 0.01 % to 10 % of the spread of y.
+        Share of the tables with noise.
+    noise_levels : tuple of float
+        Least and largest standard deviation of the noise in units of the spread of y;
+        log-uniform between.
+    scale_rate : float
+        Share of the tables whose y is multiplied by a factor.
     offset_rate : float
         Share of the tables with an offset added to y.
     distractor_rate : float
@@ -61,6 +69,7 @@ class GeneratorConfig:
     """
 
     prior: SkeletonPrior = field(default_factory=SkeletonPrior)
+    min_size: int = 1
     pool_size: int = 200_000
     tables_per_skeleton: int = 8
     skeletons_per_chunk: int = 256
@@ -68,6 +77,8 @@ class GeneratorConfig:
     point_cap_weights: tuple[float, ...] = (0.55, 0.40, 0.05)
     min_points: int = 8
     noise_rate: float = 0.3
+    noise_levels: tuple[float, float] = (1e-4, 1e-1)
+    scale_rate: float = 0.6
     offset_rate: float = 0.2
     distractor_rate: float = 0.10
     max_columns: int = 10
@@ -98,6 +109,8 @@ def build_pool(
 ) -> list[Skeleton]:
     """Draw the skeletons of training, or those of validation.
 
+    The laws of benchmarks are in neither (`training.exclusions`).
+
     Parameters
     ----------
     rng : numpy.random.Generator
@@ -112,7 +125,12 @@ def build_pool(
     list of Skeleton
     """
     pool: list[Skeleton] = []
+    exclusions = load_exclusions()
     for skeleton in draw_skeletons(rng, config.prior):
+        if skeleton.expression.size < config.min_size:
+            continue
+        if exclusions.excludes(skeleton.expression):
+            continue
         if is_held_out(skeleton) == held_out:
             pool.append(skeleton)
         if len(pool) == config.pool_size:
@@ -321,8 +339,8 @@ def _disturb(
     sd = spread[:, None]
     offset = rng.normal(0, 2, column) * sd
     y = y + np.where(rng.random(column) < config.offset_rate, offset, 0.0)
-    level = 10.0 ** rng.uniform(-4, -1, column)
+    level = 10.0 ** rng.uniform(*np.log10(config.noise_levels), column)
     noise = level * sd * rng.standard_normal(y.shape)
     y = y + np.where(rng.random(column) < config.noise_rate, noise, 0.0)
     factor = 10.0 ** rng.normal(0, 0.7, column) * rng.choice([1, 1, 1, -1], size=column)
-    return np.where(rng.random(column) < 0.6, factor * y, y)
+    return np.where(rng.random(column) < config.scale_rate, factor * y, y)
