@@ -339,7 +339,8 @@ def _disturb(
     sd = spread[:, None]
     offset = rng.normal(0, 2, column) * sd
     y = y + np.where(rng.random(column) < config.offset_rate, offset, 0.0)
-    level = 10.0 ** rng.uniform(*np.log10(config.noise_levels), column)
+    lowest, highest = np.log10(config.noise_levels)
+    level = 10.0 ** rng.uniform(lowest, highest, column)
     noise = level * sd * rng.standard_normal(y.shape)
     y = y + np.where(rng.random(column) < config.noise_rate, noise, 0.0)
     factor = 10.0 ** rng.normal(0, 0.7, column) * rng.choice([1, 1, 1, -1], size=column)

@@ -107,7 +107,7 @@ def bounded(samples: Samples, name: str) -> float:
     """Give the share of the draws that stay within bounds on the whole real line."""
     near, other, far = (samples.along(name, grid) for grid in (*_WIDE, _FAR))
     finite = np.isfinite(near).all(axis=2) & np.isfinite(far).all(axis=2)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         top, second = np.abs(near).max(axis=2), np.abs(other).max(axis=2)
         same = (top < 1.5 * second) & (second < 1.5 * top)
         calm = np.abs(far).max(axis=2) <= 2.0 * top + 1e-12
@@ -144,7 +144,7 @@ def settles(samples: Samples, name: str, rising: bool = False) -> float:
         way = np.abs(values[:, :, -1] - values[:, :, 0])
         rest = np.abs(values[:, :, -1] - values[:, :, -6])
     goes = rises if rising and not samples.open else rises | falls
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return samples.share(goes & (rest <= 0.2 * way))
 
 
