@@ -58,7 +58,7 @@ class BasisProposer:
     ) -> Iterator[Sequence[Expression]]:
         """Yield batches of formulas; see `Proposer`.
 
-        The first turn ends with the pairs of terms, the second with everything.
+        The first turn ends with sums of a few terms, the second with everything.
         """
 
         def out_of_time() -> bool:

@@ -30,9 +30,9 @@ def search_stages(
     wide: Task | None,
     out_of_time: Callable[[], bool],
 ) -> Iterator[list[Tree]]:
-    """Yield lists of formulas, the stages one by one; an empty one after the pairs.
+    """Yield lists of formulas, the stages one by one; an empty one after short sums.
 
-    Up to the pairs it is most of the way for a tenth of the time.
+    Up to there it is most of the way for a fraction of the time.
 
     Parameters
     ----------
@@ -72,7 +72,6 @@ def search_stages(
     yield held + written(task, found)
     if out_of_time():
         return
-    yield []
     ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
     longer: list[tuple[Formulation, Hit]] = []
     for t, sets, _ in ranked[:5]:
@@ -80,6 +79,7 @@ def search_stages(
     yield written(task, longer)
     if out_of_time():
         return
+    yield []
     yield written(task, list(_dense(task, transforms)))
     if out_of_time():
         return
