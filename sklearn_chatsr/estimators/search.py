@@ -34,7 +34,8 @@ _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
 _FINALISTS = 24
 _CROSS_VALIDATED = 40
-# A formula this short that is exact to the last digit is the law: stop at once.
+# A formula this short that is exact to the last digit is the law: stop at once. A
+# longer one may have a shorter form, which the rest of a round can show.
 _PLAINLY_SHORT = 12
 _SHORT = 20
 _NOISE_ROWS = 1_000
@@ -308,10 +309,12 @@ class Search:
         )
 
     def _leaves_only_noise(self) -> bool:
-        """Tell whether a short formula is as good as the noise lets it be."""
+        """Tell whether a short formula is as good as rounding or noise let it be."""
         best = self.choose(self.archive)
         if best.complexity > _SHORT:
             return False
+        if self.archive.cost.at_floor(best.loss):
+            return True
         rows = self.rows.judge[:_NOISE_ROWS]
         residual = self.y[rows] - best.expression.evaluate(self.X[rows])
         return is_noise(self.X[rows], residual, seed=self.seed)
