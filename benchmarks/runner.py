@@ -159,17 +159,17 @@ def _results(
 
         register_ray()
     tasks = (joblib.delayed(run_cell)(cell) for cell in todo)
-    try:
-        parallel = joblib.Parallel(
-            n_jobs, backend=name, return_as="generator_unordered"
-        )
-        yield from parallel(tasks)
-    except ValueError as error:
-        if "return_as" not in str(error):
-            raise
-        with joblib.Parallel(n_jobs, backend=name) as parallel:
-            while batch := list(itertools.islice(tasks, max(n_jobs, 1))):
-                yield from parallel(batch)
+    # The configuration knows more back-ends by name than `Parallel` does.
+    with joblib.parallel_config(backend=name, n_jobs=n_jobs):
+        try:
+            parallel = joblib.Parallel(return_as="generator_unordered")
+            yield from parallel(tasks)
+        except ValueError as error:
+            if "return_as" not in str(error):
+                raise
+            with joblib.Parallel() as parallel:
+                while batch := list(itertools.islice(tasks, max(n_jobs, 1))):
+                    yield from parallel(batch)
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
