@@ -34,6 +34,9 @@ _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
 _FINALISTS = 24
 _CROSS_VALIDATED = 40
+# Bits: of many formulas that were fitted to few rows, some predict well by chance. One
+# whose description is so much longer is not believed.
+_CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 # A formula this short that is exact to the last digit is the law: stop at once. A
 # longer one may have a shorter form, which the rest of a round can show.
 _PLAINLY_SHORT = 12
@@ -359,12 +362,12 @@ class Search:
         chosen = archive.best(self.settings.selection)
         if self.settings.selection != "mdl" or archive.cost.at_floor(chosen.loss):
             return chosen
-        shortlist = {c.expression: c for c in archive.pareto_front()}
-        for candidate in sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]:
-            shortlist.setdefault(candidate.expression, candidate)
+        ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
+        most = ranked[0].bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(self.y))
+        shortlist = [c for c in ranked if c.bits <= most]
         limit = self.started + self.settings.max_time
         general = best_in_general(
-            list(shortlist.values()),
+            shortlist,
             self.X,
             self.y,
             self.weight,
