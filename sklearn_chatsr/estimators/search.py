@@ -318,7 +318,8 @@ class Search:
             return False
         if self.archive.cost.at_floor(best.loss):
             return True
-        rows = self.rows.judge[:_NOISE_ROWS]
+        # The rows are in the order of the columns: take them from all over.
+        rows = self.rows.judge[:: -(-len(self.rows.judge) // _NOISE_ROWS)]
         residual = self.y[rows] - best.expression.evaluate(self.X[rows])
         return is_noise(self.X[rows], residual, seed=self.seed)
 
