@@ -236,6 +236,9 @@ def _draw_columns(
     magnitude = 10.0 ** np.where(
         rng.random(shape) < 0.75, rng.uniform(0, 0.8, shape), rng.normal(0, 1.5, shape)
     )
+    # Some tables are in units far from what they hold, as SI units are from atoms.
+    far = rng.random((n_tables, 1, 1)) < 0.05
+    magnitude *= np.where(far, 10.0 ** rng.uniform(-12, 12, (n_tables, 1, 1)), 1.0)
     u = rng.random((n_tables, n_rows, d))
     low = rng.random(shape) * rng.choice([0.0, 0.2, 0.8], size=shape)
     X = magnitude * (low + (1 - low) * u)  # uniform, positive

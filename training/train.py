@@ -325,6 +325,18 @@ def main() -> None:
     )
     parser.add_argument("--batch-size", type=int, default=BatchConfig().batch_size)
     parser.add_argument("--pool-size", type=int, default=GeneratorConfig().pool_size)
+    parser.add_argument(
+        "--prompt-rates",
+        type=lambda text: tuple(float(rate) for rate in text.split(",")),
+        default=BatchConfig().prompt_rates,
+        help="shares of tables whose prompt tells 0, 1, 2, ... properties",
+    )
+    parser.add_argument(
+        "--hidden-prompted-rate",
+        type=float,
+        default=BatchConfig().hidden_prompted_rate,
+        help="share of tables with a prompt that are shown without their points",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--init-from", help="checkpoint to start from, its vocabulary may differ"
@@ -339,7 +351,11 @@ def main() -> None:
         GeneratorConfig(
             pool_size=args.pool_size, tables_per_skeleton=4, skeletons_per_chunk=1024
         ),
-        BatchConfig(batch_size=args.batch_size),
+        BatchConfig(
+            batch_size=args.batch_size,
+            prompt_rates=args.prompt_rates,
+            hidden_prompted_rate=args.hidden_prompted_rate,
+        ),
         args.init_from,
     ).run()
 
