@@ -70,8 +70,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     n_starts : int, default=8
         Starting points for the constants of a formula.
     max_time : float, optional
-        Seconds after which the best formula so far is the answer; by default 6, 20 or
-        120, by effort. Counts, not this limit, make fits reproducible: raise it when a
+        Seconds after which the best formula so far is the answer; by default 5, 12 or
+        70, by effort. Counts, not this limit, make fits reproducible: raise it when a
         machine is slow.
     device : str, default="auto"
         Where the model runs: ``"auto"`` for a GPU when there is one, ``"cpu"``,

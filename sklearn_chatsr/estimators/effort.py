@@ -43,30 +43,30 @@ class Effort:
     rounds: tuple[tuple[str, ...], ...]
 
 
-_FIRST = (("templates", "basis"), ("evolution",), ("basis", "model"))
+_FIRST = (("templates", "basis"), ("evolution",), ("templates", "basis", "model"))
 EFFORTS: dict[EffortName, Effort] = {
     "fast": Effort(
-        max_time=6.0,
+        max_time=5.0,
         n_candidates=64,
         n_formulas=20,
-        n_generations=6,
-        pause_after=6,
+        n_generations=10,
+        pause_after=10,
         rounds=(("templates", "basis"), ("evolution", "model")),
     ),
     "default": Effort(
-        max_time=20.0,
+        max_time=12.0,
         n_candidates=256,
         n_formulas=40,
-        n_generations=30,
-        pause_after=6,
+        n_generations=72,
+        pause_after=24,
         rounds=(*_FIRST, ("evolution",)),
     ),
     "thorough": Effort(
-        max_time=120.0,
+        max_time=70.0,
         n_candidates=512,
         n_formulas=80,
-        n_generations=100,
-        pause_after=12,
+        n_generations=240,
+        pause_after=40,
         rounds=(*_FIRST, ("evolution",), *_FIRST, ("evolution",)),
     ),
 }

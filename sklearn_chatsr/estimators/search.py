@@ -13,7 +13,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.rows import choose_rows, price
-from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions import Expression, prunings, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
 from sklearn_chatsr.prompts import Constraints
@@ -32,15 +32,18 @@ logger = logging.getLogger(__name__)
 _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
+_PRUNED_PER_TURN = 6
 _FINALISTS = 24
 _CROSS_VALIDATED = 40
 # Bits: of many formulas that were fitted to few rows, some predict well by chance. One
 # whose description is so much longer is not believed.
 _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 # A formula this short that is exact to the last digit is the law: stop at once. A
-# longer one may have a shorter form, which the rest of a round can show.
+# longer one may have a shorter form, which the rest of a round can show; the listed
+# templates write a law longer than the basis search does.
 _PLAINLY_SHORT = 12
 _SHORT = 20
+_WORTH_SHORTENING = 2  # rounds
 _NOISE_ROWS = 1_000
 _BASELINE = "baseline"
 
@@ -70,7 +73,7 @@ class SearchSettings:
     max_size: int = 30
     optimizer: Literal["lm", "bfgs"] = "lm"
     n_starts: int = 8
-    max_time: float = 20.0
+    max_time: float = 12.0
     n_jobs: int | None = None
     selection: Selection = "mdl"
     constraints: Constraints | None = None
@@ -129,6 +132,7 @@ class Search:
         # Loss of the best fit of every form that was offered.
         self._known: dict[Hashable, float] = {}
         self._spelled: set[Expression] = set()
+        self._pruned: set[Expression] = set()
 
     def run(
         self, rounds: Iterable[Sequence[str]], make: Callable[[str], Proposer]
@@ -181,22 +185,29 @@ class Search:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
         n_begun = 0
         for number, names in enumerate(rounds):
-            if number and names and self._leaves_only_noise():
-                logger.debug("Nothing but noise is left after round %d.", number)
+            if number and names and self._is_done(number):
+                logger.debug("Done after round %d.", number)
                 return
             for name in names:
                 if name not in speaking:
                     n_begun += 1
                     rng = np.random.default_rng([self.seed, n_begun])
                     speaking[name] = make(name).propose(self._problem(), rng)
+                was_found = self._is_found(self.settings.max_size)
                 for batch in speaking[name]:
                     if not batch:
                         break
                     self._take(batch, name, progress)
-                    if self._is_over() or self._is_plainly_found():
+                    short = _PLAINLY_SHORT if name == "templates" else _SHORT
+                    if self._is_over() or self._is_found(short):
                         return
+                    if not was_found and self._is_found(self.settings.max_size):
+                        break
                 else:
                     del speaking[name]
+                self._prune_best(progress)
+                if self._is_over() or self._is_found(_SHORT):
+                    return
 
     def _problem(self) -> Problem:
         seen = self.rows.seen
@@ -300,24 +311,37 @@ class Search:
             if spelled.expression != expression:
                 self._archive(spelled.expression, spelled.loss, candidate.source)
 
+    def _prune_best(self, progress: _Progress) -> None:
+        """Offer the best candidates without the parts that may only decorate them."""
+        for candidate in sorted(self.archive, key=lambda c: c.bits)[:_PRUNED_PER_TURN]:
+            if candidate.expression in self._pruned or self._is_over():
+                continue
+            self._pruned.add(candidate.expression)
+            self._take(prunings(candidate.expression), candidate.source, progress)
+
     def _is_over(self) -> bool:
         return time.monotonic() >= self.deadline
 
-    def _is_plainly_found(self) -> bool:
+    def _is_found(self, short: int) -> bool:
+        """Tell whether a formula of at most so many nodes is exact."""
         best = min(self.archive, key=lambda c: c.bits, default=None)
         return (
             best is not None
-            and best.complexity <= _PLAINLY_SHORT
+            and best.complexity <= short
             and self.archive.cost.at_floor(best.loss)
         )
 
-    def _leaves_only_noise(self) -> bool:
-        """Tell whether a short formula is as good as rounding or noise let it be."""
+    def _is_done(self, n_rounds: int) -> bool:
+        """Tell whether a short formula is as good as rounding or noise let it be.
+
+        A long one that is exact is the law in other words: it is kept when evolution
+        had its first turn and did not say it in fewer.
+        """
         best = self.choose(self.archive)
+        if self.archive.cost.at_floor(best.loss):
+            return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
         if best.complexity > _SHORT:
             return False
-        if self.archive.cost.at_floor(best.loss):
-            return True
         # The rows are in the order of the columns: take them from all over.
         rows = self.rows.judge[:: -(-len(self.rows.judge) // _NOISE_ROWS)]
         residual = self.y[rows] - best.expression.evaluate(self.X[rows])

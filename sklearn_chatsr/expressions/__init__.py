@@ -1,6 +1,7 @@
 """What a formula is: vocabulary, `Expression`, parsing, printing, simplifying."""
 
 from sklearn_chatsr.expressions.expression import Expression
+from sklearn_chatsr.expressions.pruning import prunings
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
     OPERATORS,
@@ -23,6 +24,7 @@ __all__ = [
     "is_integer",
     "is_variable",
     "math_token",
+    "prunings",
     "token_of_math",
     "variable",
     "variable_index",

@@ -24,6 +24,7 @@ from sklearn_chatsr.proposers.protocol import Problem
 _BATCH = 128
 _HIGHEST_DEGREE = 6
 _MOST_PAIRED = 6  # columns; beyond that, pairs of columns are left to other proposers
+_FEW = 3  # columns
 _CURVES = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv", "sq", "cosh")
 _AFFINE = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv")
 _INNER = ("exp", "sin", "cos", "log", "tanh", "sqrt")
@@ -43,7 +44,10 @@ class TemplateProposer:
     def propose(
         self, problem: Problem, rng: np.random.Generator
     ) -> Iterator[Sequence[Expression]]:
-        """Yield batches of skeletons, cheap families first; see `Proposer`."""
+        """Yield batches of skeletons, cheap families first; see `Proposer`.
+
+        With many columns there are so many pairs that a first turn ends before them.
+        """
         columns = [
             variable(j)
             for j in range(problem.n_features)
@@ -55,6 +59,8 @@ class TemplateProposer:
             *power_laws(problem.X, problem.y),
         ]
         for family in (_single, _polynomials, _pairs, _ratios, _modulated, _sums):
+            if family is _pairs and len(columns) > _FEW:
+                yield []
             trees = [t for t in family(columns) if _size(t) <= problem.max_size]
             for start in range(0, len(trees), _BATCH):
                 batch = trees[start : start + _BATCH]

@@ -12,12 +12,15 @@ from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Produc
 from sklearn_chatsr.proposers.basis.library import Library, build_library
 from sklearn_chatsr.proposers.basis.monomials import polynomial, polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
+from sklearn_chatsr.proposers.basis.offset import (
+    power_laws_beside_constant,
+    power_laws_beside_term,
+)
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
 from sklearn_chatsr.proposers.basis.terms import Terms
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
-from sklearn_chatsr.proposers.basis.trees import size
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
@@ -44,6 +47,13 @@ def search_stages(
         Asked between blocks of work.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    if out_of_time():
+        return
+    trees = written(task, list(power_laws_beside_constant(task, transforms)))
+    if trees:
+        yield trees
+    if out_of_time():
+        return
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]
     if out_of_time():
@@ -53,7 +63,7 @@ def search_stages(
     # say it in fewer words.
     found = _singles(sums, prepared)
     trees = written(task, found)
-    held = trees if _exact_but_long(found, trees) else []
+    held = trees if _exact_but_long(found) else []
     if not held:
         yield trees
         if out_of_time():
@@ -61,7 +71,7 @@ def search_stages(
     if np.all(task.y != 0):
         for found in _products(task, library, out_of_time):
             trees = written(task, found)
-            if _exact_but_long(found, trees):
+            if _exact_but_long(found):
                 held = held + trees
                 break
             yield trees
@@ -76,6 +86,7 @@ def search_stages(
     longer: list[tuple[Formulation, Hit]] = []
     for t, sets, _ in ranked[:5]:
         longer += _longer(sums[t], prepared, sets, out_of_time)
+    longer += power_laws_beside_term(task, out_of_time)
     yield written(task, longer)
     if out_of_time():
         return
@@ -93,11 +104,9 @@ def search_stages(
     yield written(task, list(_quotients(task, library, out_of_time)))
 
 
-def _exact_but_long(
-    found: Sequence[tuple[Formulation, Hit]], trees: Sequence[Tree]
-) -> bool:
-    exact = min((hit.fvu for _, hit in found), default=1.0) < EXACT
-    return exact and min(map(size, trees), default=0) > _SHORT
+def _exact_but_long(found: Sequence[tuple[Formulation, Hit]]) -> bool:
+    exact = [formulation.nodes(hit) for formulation, hit in found if hit.fvu < EXACT]
+    return min(exact, default=0) > _SHORT
 
 
 def _singles(

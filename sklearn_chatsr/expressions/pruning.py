@@ -1,0 +1,53 @@
+"""Prunings: the formulas that are left when one operator is taken out of a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sklearn_chatsr.expressions.expression import Expression, Tree
+
+
+def prunings(expression: Expression) -> list[Expression]:
+    """Take out one operator at a time; an operand of it stands in its place.
+
+    Of a formula that fits nearly, these are the ones that it may only decorate:
+    ``atan(0.001*u)`` is ``0.001*u``, ``atan(1000*u)`` a constant less ``0.001/u``, and
+    an addend or factor may be idle.
+
+    Parameters
+    ----------
+    expression : Expression
+        With the values of its constants, or with open ones.
+
+    Returns
+    -------
+    list of Expression
+        Simplified, without repeats, not longer than the formula itself.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.expressions import Expression, prunings
+    >>> [str(e) for e in prunings(Expression.from_infix("sin(x1) + x2"))]
+    ['sin(x1)', 'x2', 'x1 + x2']
+    """
+    found: dict[Expression, None] = {}
+    for tree in _without_one(expression.to_tree()):
+        try:
+            pruned = Expression.from_tree(tree).simplify()
+        except (ValueError, OverflowError):
+            continue
+        if pruned.size <= expression.size:
+            found[pruned] = None
+    return list(found)
+
+
+def _without_one(tree: Tree) -> Iterator[Tree]:
+    if not isinstance(tree, tuple):
+        return
+    name, *arguments = tree
+    yield from arguments
+    if name == "atan":
+        yield ("inv", *arguments)
+    for place, argument in enumerate(arguments):
+        for shorter in _without_one(argument):
+            yield (name, *arguments[:place], shorter, *arguments[place + 1 :])
