@@ -249,7 +249,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             self.n_candidates or effort.n_candidates,
             self.decoding,
         )
-        rounds = [[n for n in names if n in self.proposers] for names in effort.rounds]
+        rounds = effort.rounds_for(self.proposers, self.prompt)
         archive = search.run(rounds, lambda name: make_proposer(name, effort, model))
         chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,8 +29,8 @@ class Effort:
         Sequences drawn from the language model, unless the user names a number.
     n_formulas : int
         Formulas per stage of the basis search.
-    n_generations, pause_after : int
-        Generations of the evolution, and of its first turn.
+    n_generations, per_turn : int
+        Generations of the evolution, and of one turn of it.
     rounds : tuple of tuple of str
         Who has a turn in which round. One that had said all it had to say begins anew,
         on other rows. The search ends after any round when only noise is left.
@@ -39,35 +40,60 @@ class Effort:
     n_candidates: int
     n_formulas: int
     n_generations: int
-    pause_after: int
+    per_turn: int
     rounds: tuple[tuple[str, ...], ...]
 
+    def rounds_for(
+        self, proposers: Sequence[str], prompt: str | None
+    ) -> list[list[str]]:
+        """Give the rounds of some proposers; a prompt puts the model forward.
 
-_FIRST = (("templates", "basis"), ("evolution",), ("templates", "basis", "model"))
+        Parameters
+        ----------
+        proposers : sequence of str
+            Those that are asked.
+        prompt : str or None
+            What the user says about the law.
+        """
+        rounds = self.rounds
+        if prompt is not None:
+            rounds = (rounds[0], ("model",), *rounds[1:])
+        return [[name for name in names if name in proposers] for names in rounds]
+
+
+_CHEAP = (("templates", "basis"), ("evolution",))
+# Loading torch takes seconds, so the model comes when the others have had two turns.
+_ROUNDS = (
+    *_CHEAP,
+    *_CHEAP,
+    ("model", "basis"),
+    *_CHEAP[1:] * 2,
+    ("basis", "evolution"),
+)
 EFFORTS: dict[EffortName, Effort] = {
     "fast": Effort(
         max_time=5.0,
         n_candidates=64,
         n_formulas=20,
         n_generations=10,
-        pause_after=10,
+        per_turn=10,
         rounds=(("templates", "basis"), ("evolution", "model")),
     ),
     "default": Effort(
         max_time=12.0,
         n_candidates=256,
         n_formulas=40,
-        n_generations=72,
-        pause_after=24,
-        rounds=(*_FIRST, ("evolution",)),
+        n_generations=96,
+        per_turn=16,
+        rounds=(*_ROUNDS, ("evolution",)),
     ),
     "thorough": Effort(
         max_time=70.0,
         n_candidates=512,
         n_formulas=80,
         n_generations=240,
-        pause_after=40,
-        rounds=(*_FIRST, ("evolution",), *_FIRST, ("evolution",)),
+        per_turn=24,
+        rounds=_ROUNDS * 2,
     ),
 }
 
@@ -99,7 +125,7 @@ def make_proposer(name: str, effort: Effort, model: ModelSettings) -> Proposer:
     if name == "basis":
         return BasisProposer(effort.n_formulas)
     if name == "evolution":
-        return EvolutionProposer(effort.n_generations, pause_after=effort.pause_after)
+        return EvolutionProposer(effort.n_generations, per_turn=effort.per_turn)
     # Only here does torch load.
     from sklearn_chatsr.proposers.model import ModelProposer
 

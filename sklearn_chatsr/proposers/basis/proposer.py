@@ -58,7 +58,7 @@ class BasisProposer:
     ) -> Iterator[Sequence[Expression]]:
         """Yield batches of formulas; see `Proposer`.
 
-        The first turn ends with sums of a few terms, the second with everything.
+        The first turn ends with sums of a few terms; the slower stages follow.
         """
 
         def out_of_time() -> bool:
@@ -114,16 +114,18 @@ class BasisProposer:
             searches.append(search_stages(*tasks, out_of_time))
         tasks = self._tasks(columns, y, partial(_scaled, scale), None)
         searches.append(search_stages(*tasks, out_of_time))
-        for search in searches:
-            for trees in search:
-                if not trees:
-                    break
-                yield trees
-        yield []
-        for search in searches:
-            for trees in search:
-                if trees:
-                    yield trees
+        while searches:
+            unfinished = []
+            for search in searches:
+                for trees in search:
+                    if trees is None:
+                        unfinished.append(search)
+                        break
+                    if trees:
+                        yield trees
+            searches = unfinished
+            if searches:
+                yield []
 
     def _tasks(
         self,

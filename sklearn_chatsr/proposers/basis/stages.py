@@ -32,10 +32,11 @@ def search_stages(
     task: Task,
     wide: Task | None,
     out_of_time: Callable[[], bool],
-) -> Iterator[list[Tree]]:
-    """Yield lists of formulas, the stages one by one; an empty one after short sums.
+) -> Iterator[list[Tree] | None]:
+    """Yield lists of formulas, the stages one by one, and None between turns.
 
-    Up to there it is most of the way for a fraction of the time.
+    The first turn, up to sums of a few terms, is most of the way for a fraction of the
+    time.
 
     Parameters
     ----------
@@ -49,9 +50,7 @@ def search_stages(
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
     if out_of_time():
         return
-    trees = written(task, list(power_laws_beside_constant(task, transforms)))
-    if trees:
-        yield trees
+    yield written(task, list(power_laws_beside_constant(task, transforms)))
     if out_of_time():
         return
     library = build_library(task.columns, task.caps, *screens(task, transforms))
@@ -90,7 +89,7 @@ def search_stages(
     yield written(task, longer)
     if out_of_time():
         return
-    yield []
+    yield None
     yield written(task, list(_dense(task, transforms)))
     if out_of_time():
         return
@@ -98,9 +97,11 @@ def search_stages(
     if out_of_time():
         return
     if wide is not None:
+        yield None
         yield from search_under_noise(wide, out_of_time)
         if out_of_time():
             return
+    yield None
     yield written(task, list(_quotients(task, library, out_of_time)))
 
 

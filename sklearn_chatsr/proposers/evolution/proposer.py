@@ -47,9 +47,9 @@ class EvolutionProposer:
         Populations that evolve apart and exchange their best now and then.
     n_children : int, default=96
         Children per island and generation.
-    pause_after : int, optional
-        Generations after which the first turn ends; what others have found meanwhile
-        joins the populations then.
+    per_turn : int, optional
+        Generations after which a turn ends; what others have found meanwhile joins the
+        populations then. By default there is one turn.
 
     Attributes
     ----------
@@ -70,12 +70,12 @@ class EvolutionProposer:
         n_islands: int = 3,
         n_children: int = 96,
         *,
-        pause_after: int | None = None,
+        per_turn: int | None = None,
     ) -> None:
         self.n_generations = n_generations
         self.n_islands = n_islands
         self.n_children = n_children
-        self.pause_after = pause_after
+        self.per_turn = per_turn
         self.n_fitted = 0
 
     def propose(
@@ -122,11 +122,12 @@ class _Run:
 
     def batches(self) -> Iterator[list[Expression]]:
         exact_for = 0
+        per_turn = self.settings.per_turn or self.settings.n_generations
         seeds = self._archived()
         for generation in range(self.settings.n_generations):
             if self.problem.seconds_left() < _MARGIN:
                 break
-            if generation == self.settings.pause_after:
+            if generation and generation % per_turn == 0:
                 yield []
                 # The second island stays without what others have found.
                 self._advance(self.islands[0], self._archived())
