@@ -15,7 +15,13 @@ from threadpoolctl import threadpool_limits
 from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, prunings, variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
+from sklearn_chatsr.fitting import (
+    ConstantFit,
+    ConstantFitter,
+    grid_steps,
+    spell_constants,
+    unaliased,
+)
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import (
@@ -45,6 +51,8 @@ _PLAINLY_SHORT = 12
 _SHORT = 20
 _WORTH_SHORTENING = 2  # rounds
 _NOISE_ROWS = 1_000
+# What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
+_EXPLAINED = 0.9
 _BASELINE = "baseline"
 
 
@@ -131,6 +139,7 @@ class Search:
         self.interrupted = False
         # Loss of the best fit of every form that was offered.
         self._known: dict[Hashable, float] = {}
+        self._steps = grid_steps(X[self.rows.seen])
         self._spelled: set[Expression] = set()
         self._pruned: set[Expression] = set()
 
@@ -282,6 +291,10 @@ class Search:
         return key if self.fitter.evaluate(expression).loss < known else None
 
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
+        if self._steps and expression.n_constants:
+            lower = unaliased(expression, self._steps).simplify()
+            if lower != expression:
+                self._archive(lower, self._loss(lower, self.rows.fit), source)
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
             return
@@ -340,7 +353,7 @@ class Search:
         best = self.choose(self.archive)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
-        if best.complexity > _SHORT:
+        if best.complexity > _SHORT or best.r2 < _EXPLAINED:
             return False
         # The rows are in the order of the columns: take them from all over.
         rows = self.rows.judge[:: -(-len(self.rows.judge) // _NOISE_ROWS)]

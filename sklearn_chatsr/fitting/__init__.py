@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from sklearn_chatsr.fitting.aliases import grid_steps, unaliased
 from sklearn_chatsr.fitting.compilation import warm_up
 from sklearn_chatsr.fitting.constant_fit import ConstantFit
 from sklearn_chatsr.fitting.fitter import ConstantFitter
 from sklearn_chatsr.fitting.program import Program
 from sklearn_chatsr.fitting.spelling import spell_constants
 
-__all__ = ["ConstantFit", "ConstantFitter", "Program", "spell_constants", "warm_up"]
+__all__ = [
+    "ConstantFit",
+    "ConstantFitter",
+    "Program",
+    "grid_steps",
+    "spell_constants",
+    "unaliased",
+    "warm_up",
+]

@@ -9,6 +9,7 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem
 from sklearn_chatsr.proposers.basis import BasisProposer
+from sklearn_chatsr.proposers.basis.trees import complete_squares
 from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
 
 
@@ -203,3 +204,15 @@ def test_targets_with_zeros_and_extreme_values_raise_no_warning():
 
     for batch in BasisProposer().propose(problem(X, y), np.random.default_rng(0)):
         assert all(np.isfinite(e.constants or ()).all() for e in batch)
+
+
+def test_squares_are_completed():
+    addends = [(2.0, ("sq", "x1")), (-8.0, "x1"), (1.0, "x2")]
+    completed, constant = complete_squares(addends, 9.0)
+    assert completed == [(1.0, "x2"), (2.0, ("sq", ("sub", "x1", "2")))]
+    assert constant == 1.0
+
+
+def test_a_lone_square_stays():
+    addends = [(2.0, ("sq", "x1")), (1.0, "x2")]
+    assert complete_squares(addends, 3.0) == (addends, 3.0)

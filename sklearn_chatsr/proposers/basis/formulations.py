@@ -21,6 +21,7 @@ from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
 from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import (
+    complete_squares,
     fraction_of,
     linear_combination,
     size,
@@ -280,6 +281,12 @@ class Sum(Formulation):
         if exact and abs(constant) < 1e-9 * target_size:
             constant = 0.0
         tree = linear_combination(above, constant, exact)
+        if exact and not below:
+            squares, rest = complete_squares(above, constant)
+            if abs(rest) < 1e-9 * target_size:
+                rest = 0.0
+            squared = linear_combination(squares, rest, exact)
+            tree = min(tree, squared, key=size)
         if below:
             tree = ("div", tree, linear_combination(below, 1.0, exact))
         return [self.transform.tree(tree)]

@@ -24,6 +24,8 @@ from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
+# An exact fit of all terms at once that these rows confirm is no coincidence.
+_SPARE_ROWS = 4
 _MOST_TERMS = 7500
 _MOST_QUOTIENT_TERMS = 2600
 
@@ -170,7 +172,7 @@ def _longer(
     out_of_time: Callable[[], bool],
 ) -> list[tuple[Formulation, Hit]]:
     target, _ = prepared.residual(formulation.target[: formulation.n_fit])
-    most = min(6, formulation.n_fit // 8)
+    most = min(6, formulation.n_fit // 4)
     found = []
     for sets in pursue(prepared, target, start, 100, most, out_of_time):
         found += formulation.fit(prepared.index[sets])
@@ -181,7 +183,7 @@ def _dense(
     task: Task, transforms: Sequence[Transform]
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Polynomials, and quotients of polynomials, with all their terms at once."""
-    room = task.n_fit // 2
+    room = task.n_fit - _SPARE_ROWS
     for degree in range(2, 11):
         terms = polynomial(task.columns, degree)
         if terms is None or len(terms) > min(room, 60):

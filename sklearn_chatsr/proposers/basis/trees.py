@@ -69,6 +69,57 @@ def linear_combination(
     return tree
 
 
+def complete_squares(
+    addends: Sequence[tuple[float, Tree]], constant: float
+) -> tuple[list[tuple[float, Tree]], float]:
+    """Write ``a*t^2 + b*t`` as ``a*(t + b/(2*a))^2``; a lone square stays.
+
+    Parameters
+    ----------
+    addends : sequence of (float, tree)
+        Coefficients and terms.
+    constant : float
+        The constant beside them.
+
+    Returns
+    -------
+    addends : list of (float, tree)
+        As many or fewer.
+    constant : float
+        Less what the squares hold.
+    """
+    coefficients = {term: c for c, term in addends}
+    left = dict(coefficients)
+    for term, b in coefficients.items():
+        square: Tree = ("sq", term)
+        if b == 0 or square not in left or term not in left:
+            continue
+        a = left.pop(square)
+        del left[term]
+        shift = b / (2 * a)
+        moved: Tree = ("add", term, snap(shift, True))
+        if shift < 0:
+            moved = ("sub", term, snap(-shift, True))
+        left[("sq", moved)] = a
+        constant -= a * shift**2
+    return [(c, term) for term, c in left.items()], constant
+
+
+def as_difference(tree: Tree) -> Tree:
+    """Write ``(a - b)*(a + b)`` as ``a^2 - b^2``, which is shorter."""
+    if not isinstance(tree, tuple):
+        return tree
+    tree = (tree[0], *map(as_difference, tree[1:]))
+    if tree[0] == "mul":
+        for one, other in (tree[1:], tree[:0:-1]):
+            if not (isinstance(one, tuple) and isinstance(other, tuple)):
+                continue
+            same = one[1:] == other[1:] or one[1:] == other[:0:-1]
+            if same and (one[0], other[0]) == ("sub", "add"):
+                return ("sub", ("sq", one[1]), ("sq", one[2]))
+    return tree
+
+
 def as_power(tree: Tree) -> Tree:
     """Write ``exp(a*log(b))`` as ``b^a``, which is shorter."""
     if not isinstance(tree, tuple):
