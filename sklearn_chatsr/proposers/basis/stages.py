@@ -28,6 +28,8 @@ _N_PAIRS = 300
 _SPARE_ROWS = 4
 _MOST_TERMS = 7500
 _MOST_QUOTIENT_TERMS = 2600
+# A quotient below another transform is one of sums already, or seldom.
+_QUOTIENTS = ("y", "cos(y)", "tan(y)", "exp(y)", "log(y)")
 
 
 def search_stages(
@@ -103,8 +105,12 @@ def search_stages(
         yield from search_under_noise(wide, out_of_time)
         if out_of_time():
             return
-    yield None
-    yield written(task, list(_quotients(task, library, out_of_time)))
+    for transform in transforms:
+        if transform.name in _QUOTIENTS:
+            yield None
+            if out_of_time():
+                return
+            yield written(task, list(_quotients(task, library, transform, out_of_time)))
 
 
 def _exact_but_long(found: Sequence[tuple[Formulation, Hit]]) -> bool:
@@ -233,18 +239,17 @@ def _dense_hit(formulation: Formulation) -> Hit | None:
 
 
 def _quotients(
-    task: Task, library: Library, out_of_time: Callable[[], bool]
+    task: Task, library: Library, transform: Transform, out_of_time: Callable[[], bool]
 ) -> Iterator[tuple[Formulation, Hit]]:
     above = Terms.join([library.monomials.simplest(700), library.addends.simplest(700)])
     below = library.addends.simplest(700)
-    for transform in TRANSFORMS[:1]:
-        formulation = Sum(transform, task.y, above, task.n_fit, below)
-        prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
-        target, share = prepared.residual(formulation.target[: task.n_fit])
-        if share < 1e-12:
-            continue
-        [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
-        hits = formulation.fit(prepared.index[pairs])
-        for sets in pursue(prepared, target, pairs, 100, 4, out_of_time):
-            hits += formulation.fit(prepared.index[sets])
-        yield from ((formulation, hit) for hit in hits)
+    formulation = Sum(transform, task.y, above, task.n_fit, below)
+    prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
+    target, share = prepared.residual(formulation.target[: task.n_fit])
+    if share < 1e-12:
+        return
+    [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
+    hits = formulation.fit(prepared.index[pairs])
+    for sets in pursue(prepared, target, pairs, 100, 4, out_of_time):
+        hits += formulation.fit(prepared.index[sets])
+    yield from ((formulation, hit) for hit in hits)
