@@ -1,7 +1,9 @@
 """Measure whether the model obeys its prompts, and what a prompt does for recovery.
 
 Run ``python -m training.evaluate_prompts runs/small/model --n-tables 60``. The prompt
-goes to the model as text, past the parser that the estimator puts in between.
+goes to the model as text, past the parser that the estimator puts in between; beside
+that stand the candidates as the estimator draws them, where what the parser understands
+is enforced by the grammar and checked.
 """
 
 from __future__ import annotations
@@ -22,11 +24,19 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRProcessor,
     generate_candidates,
 )
-from sklearn_chatsr.prompts import Property, PropertyDrawer, write_prompt
+from sklearn_chatsr.prompts import (
+    Constraints,
+    Prompt,
+    Property,
+    PropertyDrawer,
+    write_prompt,
+)
+from sklearn_chatsr.proposers.model import DrawSettings, draw
 from training.evaluate import validation_tables
 from training.generator import Tables
 
 _PROPERTIES_PER_TABLE = 2
+_SHARES = ("without", "seen", "unseen", "seen_drawn", "unseen_drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,16 @@ class Obedience:
     without, seen, unseen : float
         Share of the distinct candidates without a prompt, with a wording of training,
         and with one that training never uses.
+    seen_drawn, unseen_drawn : float
+        The same with the prompt as the estimator draws the prompted half.
     """
 
     kind: str
     without: float
     seen: float
     unseen: float
+    seen_drawn: float
+    unseen_drawn: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,22 @@ class Evaluation:
             hide_points=self.hide_points,
         )
 
+    def drawn(self, tables: Tables, prompt: str) -> list[Expression]:
+        """Draw candidates for the same rows as the estimator does."""
+        half = tables.X.shape[1] // 2
+        return draw(
+            self.model,
+            self.processor,
+            tables.X[0, :half],
+            tables.y[0, :half],
+            n_candidates=self.n_candidates,
+            rules=Constraints(()),
+            prompt=Prompt(prompt),
+            columns=np.arange(tables.X.shape[2]),
+            rng=np.random.default_rng(self.seed),
+            settings=DrawSettings(hide_points=self.hide_points),
+        )
+
     def obedience(self, tables: Tables) -> list[Obedience]:
         """Compare the candidates for some true properties of one table."""
         n_columns = tables.X.shape[2]
@@ -116,20 +146,18 @@ class Evaluation:
             tables.expression, n_columns, _PROPERTIES_PER_TABLE, self.rng
         )
         free = self.candidates(tables, None)
-        return [
-            Obedience(
-                item.kind,
-                self._share(item, free),
-                *(
-                    self._share(item, self.candidates(tables, text))
-                    for text in (
-                        write_prompt([item], self.rng),
-                        write_prompt([item], self.rng, unseen=True),
-                    )
-                ),
+        results = []
+        for item in properties:
+            texts = [write_prompt([item], self.rng, unseen=u) for u in (False, True)]
+            results.append(
+                Obedience(
+                    item.kind,
+                    self._share(item, free),
+                    *(self._share(item, self.candidates(tables, t)) for t in texts),
+                    *(self._share(item, self.drawn(tables, t)) for t in texts),
+                )
             )
-            for item in properties
-        ]
+        return results
 
     def recovery(self, tables: Tables, other: Tables) -> Recovery:
         """Look for the target among the candidates, with three prompts."""
@@ -169,7 +197,7 @@ def summarise_obedience(results: Sequence[Obedience]) -> dict[str, dict[str, flo
             "cases": len(group),
             **{
                 name: round(100 * float(np.mean([getattr(r, name) for r in group])), 1)
-                for name in ("without", "seen", "unseen")
+                for name in _SHARES
             },
         }
         for kind, group in sorted(groups.items())

@@ -158,6 +158,20 @@ class Constraints:
                 kept.append(item.rename(names))
         return Constraints(tuple(kept))
 
+    def extended(self, properties: Iterable[Property]) -> Constraints:
+        """Add those properties that can be enforced, unless they contradict.
+
+        Parameters
+        ----------
+        properties : iterable of Property
+            Of any kind.
+        """
+        more = [p for p in properties if p.kind in _ENFORCED]
+        try:
+            return Constraints(tuple(dict.fromkeys([*self.properties, *more])))
+        except ValueError:
+            return self
+
     def examples(self, n_columns: int) -> list[Expression]:
         """Give short formulas that obey, so that a search always has an answer.
 

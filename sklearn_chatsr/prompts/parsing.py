@@ -104,6 +104,21 @@ class Prompt:
         denied = _NEGATION.search(self.remainder) is not None
         return bool(self.properties) and not denied and len(other) <= _MOST_OTHER_WORDS
 
+    def properties_for(self, columns: Iterable[int]) -> list[Property]:
+        """Give what is told of some columns, renamed; nothing if not understood.
+
+        Parameters
+        ----------
+        columns : iterable of int
+            Position in the table of every column that is shown.
+        """
+        names = {variable(int(c)): variable(i) for i, c in enumerate(columns)}
+        if not self.is_understood:
+            return []
+        return [
+            p.rename(names) for p in self.properties if set(p.variables) <= set(names)
+        ]
+
     def for_columns(self, columns: Iterable[int]) -> str | None:
         """Write the prompt for a model that sees some columns in some order.
 
@@ -119,14 +134,11 @@ class Prompt:
             with the names replaced by ``x1``, ``x2``, ...; None when nothing said is
             about these columns.
         """
-        names = {variable(int(c)): variable(i) for i, c in enumerate(columns)}
+        columns = list(columns)
         if self.is_understood:
-            shown = [
-                p.rename(names)
-                for p in self.properties
-                if set(p.variables) <= set(names)
-            ]
+            shown = self.properties_for(columns)
             return write_prompt(shown) if shown else None
+        names = {variable(int(c)): variable(i) for i, c in enumerate(columns)}
         spelled = _names(self.labels)
 
         def replace(match: re.Match[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +18,14 @@ from sklearn_chatsr.expressions import (
     variable_index,
 )
 from sklearn_chatsr.models.loading import load_model
-from sklearn_chatsr.prompts import Prompt
+from sklearn_chatsr.prompts import Constraints, Prompt
 from sklearn_chatsr.proposers.protocol import Problem
+
+if TYPE_CHECKING:
+    from sklearn_chatsr.models.chatsr import (
+        ChatSRForExpressionGeneration,
+        ChatSRProcessor,
+    )
 
 # Importing torch and reading the weights takes 2 to 4 s and cannot be interrupted.
 _LOADING_SECONDS = 4.0
@@ -34,7 +42,7 @@ class ModelProposer:
     some columns): the model is not indifferent to either, so this gives other
     candidates. With a prompt, every view is shown twice, with the prompt and without:
     a wrong prompt costs half of the candidates, not the result. What constraints forbid
-    or require is part of the grammar.
+    or require is part of the grammar; so is what a prompt tells, in its half.
 
     Parameters
     ----------
@@ -69,7 +77,7 @@ class ModelProposer:
         *,
         n_candidates: int | None = None,
         batch_size: int = 256,
-        method: str = "sample",
+        method: Literal["sample", "beam"] = "sample",
         temperature: float = 1.0,
         allow_download: bool = False,
     ) -> None:
@@ -100,8 +108,6 @@ class ModelProposer:
         model, processor = load_model(
             self.model, self.device, allow_download=self.allow_download
         )
-        from sklearn_chatsr.models.chatsr import generate_candidates
-
         widest = processor.feature_extractor.max_variables
         if problem.n_features > widest:
             raise ValueError(
@@ -121,24 +127,26 @@ class ModelProposer:
             if n <= 0:
                 return
             rows, columns = _view(problem, rng, longest, whole=first)
-            told = prompt.for_columns(columns) if prompt else None
-            forbidden, required = _grammar_rules(problem, columns)
+            shown = problem.X[np.ix_(rows, columns)], problem.y[rows]
+            rules = problem.constraints or Constraints(())
+            settings = DrawSettings(
+                method=self.method,
+                temperature=self.temperature,
+                max_length=problem.max_size,
+                deadline=problem.deadline,
+            )
             candidates: list[Expression] = []
-            for words, share in _shares(told, n):
-                candidates += generate_candidates(
+            for told, share in _shares(prompt, columns, n):
+                candidates += draw(
                     model,
                     processor,
-                    problem.X[np.ix_(rows, columns)],
-                    problem.y[rows],
+                    *shown,
                     n_candidates=share,
-                    prompt=words,
-                    method=self.method,
-                    seed=int(rng.integers(2**31)),
-                    temperature=self.temperature,
-                    max_length=problem.max_size,
-                    forbidden=forbidden,
-                    required=required,
-                    deadline=problem.deadline,
+                    rules=rules.for_columns(columns),
+                    prompt=told,
+                    columns=columns,
+                    rng=rng,
+                    settings=settings,
                 )
             drawn, first = drawn + n, False
             new: list[Expression] = []
@@ -153,11 +161,93 @@ class ModelProposer:
                 yield new
 
 
-def _shares(told: str | None, n: int) -> list[tuple[str | None, int]]:
+@dataclass(frozen=True)
+class DrawSettings:
+    """How sequences are drawn; see `generate_candidates`."""
+
+    method: Literal["sample", "beam"] = "sample"
+    temperature: float = 1.0
+    max_length: int | None = None
+    deadline: float | None = None
+    hide_points: bool = False
+
+
+def draw(
+    model: ChatSRForExpressionGeneration,
+    processor: ChatSRProcessor,
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    *,
+    n_candidates: int,
+    rules: Constraints,
+    prompt: Prompt | None,
+    columns: npt.NDArray[np.intp],
+    rng: np.random.Generator,
+    settings: DrawSettings,
+) -> list[Expression]:
+    """Draw candidates that obey the constraints, and a prompt that is understood.
+
+    What a prompt tells goes to the model as text. Of it, what the grammar can enforce
+    is enforced, and candidates without the rest are dropped; where these are most, the
+    model is asked a second time.
+
+    Parameters
+    ----------
+    model, processor : ChatSRForExpressionGeneration, ChatSRProcessor
+        A loaded checkpoint.
+    X : ndarray of shape (n_points, n_columns)
+        The columns that are shown.
+    y : ndarray of shape (n_points,)
+        The target.
+    n_candidates : int
+        Sequences to draw, at most twice.
+    rules : Constraints
+        Over the columns that are shown.
+    prompt : Prompt or None
+        Over the columns of the table.
+    columns : ndarray of shape (n_columns,), dtype intp
+        Which column of the table every shown one is.
+    rng : numpy.random.Generator
+        Seeds the draws.
+    settings : DrawSettings
+        How sequences are drawn.
+
+    Returns
+    -------
+    list of Expression
+        Over the columns that are shown.
+    """
+    from sklearn_chatsr.models.chatsr import generate_candidates
+
+    told = prompt.properties_for(columns) if prompt else []
+    rules = rules.extended(told)
+    found: list[Expression] = []
+    for _ in range(2 if told else 1):
+        drawn = generate_candidates(
+            model,
+            processor,
+            X,
+            y,
+            n_candidates=n_candidates,
+            prompt=prompt.for_columns(columns) if prompt else None,
+            seed=int(rng.integers(2**31)),
+            forbidden=rules.forbidden,
+            required=rules.required,
+            **asdict(settings),
+        )
+        found += [e for e in drawn if all(p.holds(e) for p in told)]
+        if 2 * len(found) >= len(drawn):
+            break
+    return found
+
+
+def _shares(
+    prompt: Prompt | None, columns: npt.NDArray[np.intp], n: int
+) -> list[tuple[Prompt | None, int]]:
     """Split a batch into candidates that are drawn with and without the prompt."""
-    if told is None:
+    if prompt is None or prompt.for_columns(columns) is None:
         return [(None, n)]
-    return [(words, k) for words, k in ((told, (n + 1) // 2), (None, n // 2)) if k]
+    return [(told, k) for told, k in ((prompt, (n + 1) // 2), (None, n // 2)) if k]
 
 
 def _usable_columns(problem: Problem) -> npt.NDArray[np.intp]:
@@ -167,16 +257,6 @@ def _usable_columns(problem: Problem) -> npt.NDArray[np.intp]:
         [j for j in range(problem.n_features) if variable(j) not in forbidden],
         dtype=np.intp,
     )
-
-
-def _grammar_rules(
-    problem: Problem, columns: npt.NDArray[np.intp]
-) -> tuple[frozenset[str], tuple[frozenset[str], ...]]:
-    """Give forbidden and required tokens, variables as in the shown columns."""
-    if problem.constraints is None:
-        return frozenset(), ()
-    shown = problem.constraints.for_columns(columns)
-    return shown.forbidden, shown.required
 
 
 def _view(

@@ -6,8 +6,16 @@ import pytest
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.models import load_model
+from sklearn_chatsr.prompts import Constraints, Prompt
 from sklearn_chatsr.proposers import Problem
-from sklearn_chatsr.proposers.model import ModelProposer, _rename, _shares, _view
+from sklearn_chatsr.proposers.model import (
+    DrawSettings,
+    ModelProposer,
+    _rename,
+    _shares,
+    _view,
+    draw,
+)
 
 TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
@@ -59,8 +67,10 @@ def test_the_prompt_and_the_deadline_reach_the_model(monkeypatch):
     monkeypatch.setattr(chatsr, "generate_candidates", record)
     problem = problem_of(n_columns=1, prompt="periodic in x1")
     assert proposed(problem, n_candidates=40) == [[Expression(["x1"])]]
-    assert [k["n_candidates"] for k in seen] == [16, 16, 4, 4]
-    assert [k["prompt"] for k in seen] == ["It is periodic in x1.", None] * 2
+    # The answer does not obey, so the model is asked once more.
+    assert [k["n_candidates"] for k in seen] == [16, 16, 16, 4, 4, 4]
+    told = "It is periodic in x1."
+    assert [k["prompt"] for k in seen] == [told, told, None] * 2
     assert {k["deadline"] for k in seen} == {problem.deadline}
 
 
@@ -106,5 +116,30 @@ def test_candidates_are_written_in_the_columns_of_the_table():
 
 
 def test_half_of_the_candidates_are_drawn_without_the_prompt():
-    assert _shares("It is even in x1.", 9) == [("It is even in x1.", 5), (None, 4)]
-    assert _shares(None, 9) == [(None, 9)]
+    prompt, columns = Prompt("It is even in x1."), np.arange(2)
+    assert _shares(prompt, columns, 9) == [(prompt, 5), (None, 4)]
+    assert _shares(None, columns, 9) == [(None, 9)]
+
+
+@pytest.mark.parametrize("text", ["It is even in x1.", "contains sin but no exp"])
+def test_what_is_drawn_for_a_prompt_obeys_it(text):
+    model, processor = load_model(TINY, "cpu")
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 2, (20, 2))
+    prompt = Prompt(text)
+
+    drawn = draw(
+        model,
+        processor,
+        X,
+        X[:, 0] ** 2,
+        n_candidates=64,
+        rules=Constraints(()),
+        prompt=prompt,
+        columns=np.arange(2),
+        rng=rng,
+        settings=DrawSettings(),
+    )
+
+    assert drawn
+    assert all(p.holds(e) for e in drawn for p in prompt.properties)

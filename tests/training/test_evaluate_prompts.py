@@ -17,14 +17,21 @@ TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
 def test_shares_are_averaged_by_kind():
     results = [
-        Obedience("even", 0.0, 1.0, 0.5),
-        Obedience("even", 0.5, 1.0, 0.5),
-        Obedience("odd", 0.2, 0.4, 0.6),
+        Obedience("even", 0.0, 1.0, 0.5, 1.0, 1.0),
+        Obedience("even", 0.5, 1.0, 0.5, 1.0, 0.0),
+        Obedience("odd", 0.2, 0.4, 0.6, 1.0, 1.0),
     ]
 
     table = summarise_obedience(results)
 
-    assert table["even"] == {"cases": 2, "without": 25.0, "seen": 100.0, "unseen": 50.0}
+    assert table["even"] == {
+        "cases": 2,
+        "without": 25.0,
+        "seen": 100.0,
+        "unseen": 50.0,
+        "seen_drawn": 100.0,
+        "unseen_drawn": 50.0,
+    }
     assert table["all"]["cases"] == 3
     assert summarise_recovery(
         [Recovery(False, True, False), Recovery(True, True, False)]
@@ -44,4 +51,6 @@ def test_a_model_without_training_is_evaluated():
 
     assert len(results) == 6
     assert all(0 <= r.seen <= 1 and 0 <= r.without <= 1 for r in results)
+    # What is drawn for a prompt that is understood obeys; there may be nothing.
+    assert {r.seen_drawn for r in results} <= {0.0, 1.0}
     assert isinstance(run.recovery(tables[0], tables[1]).none, bool)
