@@ -133,11 +133,15 @@ def _build_power(base: Node, exponent: Number) -> Tree:
     if bottom > 4:
         return ("pow", tree, _build_number(Fraction(top, bottom)))
     if top != 1:
-        name = {2: "sq", 3: "cube"}.get(top)
-        tree = (name, tree) if name else ("pow", tree, str(top))
+        tree = _raised(tree, top)
     while bottom > 1:
         tree, bottom = ("sqrt", tree), bottom // 2
     return tree
+
+
+def _raised(tree: Tree, power: int) -> Tree:
+    name = {2: "sq", 3: "cube"}.get(power)
+    return (name, tree) if name else ("pow", tree, str(power))
 
 
 def _build_product(scale: Number, factors: Iterable[tuple[Node, Number]]) -> Tree:
@@ -147,6 +151,15 @@ def _build_product(scale: Number, factors: Iterable[tuple[Node, Number]]) -> Tre
         scale, factors = _spread(scale, list(factors))
     if scale != OPEN and scale < 0:
         scale, factors = _flip(scale, list(factors))
+    factors, together = _equal_powers(list(factors))
+    for tops, bottoms, power in together:
+        if tops and bottoms:
+            ratio: Tree = ("div", _chain("mul", tops), _chain("mul", bottoms))
+            above.append(_raised(ratio, power))
+        else:
+            (above if tops else below).append(
+                _raised(_chain("mul", tops or bottoms), power)
+            )
     for base, exponent in factors:
         if exponent == OPEN or exponent > 0:
             above.append(_build_power(base, exponent))
@@ -167,6 +180,32 @@ def _build_product(scale: Number, factors: Iterable[tuple[Node, Number]]) -> Tre
     else:
         tree = _chain("mul", above)
     return ("neg", tree) if negate else tree
+
+
+def _equal_powers(
+    factors: list[tuple[Node, Number]],
+) -> tuple[list[tuple[Node, Number]], list[tuple[list[Tree], list[Tree], int]]]:
+    """Take out factors with one whole power: ``a^2/b^2`` is ``(a/b)^2``.
+
+    Returns
+    -------
+    factors : list of (node, number)
+        Those that stand alone.
+    together : list of (list of tree, list of tree, int)
+        What is above and below the bar, and the power around it.
+    """
+    groups: dict[int, list[tuple[Node, Number]]] = {}
+    for base, exponent in factors:
+        if isinstance(exponent, int) and abs(exponent) > 1:
+            groups.setdefault(abs(exponent), []).append((base, exponent))
+    together = []
+    for power, members in groups.items():
+        if len(members) > 1:
+            tops = [_build(base) for base, exponent in members if exponent > 0]
+            bottoms = [_build(base) for base, exponent in members if exponent < 0]
+            together.append((tops, bottoms, power))
+            factors = [factor for factor in factors if factor not in members]
+    return factors, together
 
 
 def _spread(
