@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sklearn_chatsr.expressions import Expression, variable_index
+from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.models import load_model
 from sklearn_chatsr.models.chatsr import (
     ChatSRForExpressionGeneration,
@@ -166,7 +166,7 @@ def _is_expression(
         expression = processor.decode_expression(ids)
     except ValueError:
         return False
-    return all(variable_index(name) < n_columns for name in expression.variables)
+    return all(column < n_columns for column in expression.variables)
 
 
 def obedience(
