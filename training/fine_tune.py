@@ -70,7 +70,8 @@ class FineTuneConfig:
 def rate(config: FineTuneConfig, step: int) -> float:
     """Give the share of the peak learning rate at a step, counted from 0."""
     warm = (step + 1) / config.warmup_steps
-    return min(1.0, warm, (config.steps - step) / (config.steps - config.warmup_steps))
+    falling = max(1, config.steps - config.warmup_steps)
+    return min(1.0, warm, (config.steps - step) / falling)
 
 
 class Learner:
