@@ -327,7 +327,11 @@ def _check_words_stand_alone(processor: ChatSRProcessor) -> None:
     tokenizer = processor.tokenizer
     whole = tokenizer(processor.prompt_text(1), add_special_tokens=False)["input_ids"]
     words = tokenizer(DEFAULT_PROMPT, add_special_tokens=False)["input_ids"]
-    if len(whole) != processor.num_feature_tokens + 4 + len(words):
+    user, point, assistant = tokenizer.convert_tokens_to_ids(
+        [USER_TOKEN, POINT_TOKEN, ASSISTANT_TOKEN]
+    )
+    points = [point] * (processor.num_feature_tokens + 2)
+    if whole != [user, *points, *words, assistant]:
         raise ValueError(
             "The tokenizer spells text after a special token in another way than "
             "alone. Use a model with byte-level tokens, such as Qwen2.5 or SmolLM2."
