@@ -85,7 +85,7 @@ def test_the_folder_is_a_checkpoint_whose_candidates_are_valid(case, tmp_path):
     X = np.linspace(1, 2, 20)[:, None]
 
     loaded, known = load_model(tmp_path, "cpu")
-    found = generate_candidates(loaded, known, X, X[:, 0] ** 2, n_candidates=32)
+    found = generate_candidates(loaded, known, X, X[:, 0] ** 2, n_candidates=256)
     fitted = ChatSRRegressor(
         model=str(tmp_path), device="cpu", proposers=("model",), max_time=5
     ).fit(X, 3 * X[:, 0])
