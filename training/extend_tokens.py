@@ -106,6 +106,11 @@ def read_language_model(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenize
             f"({type(error).__name__}: {error}). Folders need a fast tokenizer and "
             "safetensors; GGUF files need the package gguf (`pip install gguf`)."
         ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ValueError(
+            f"The tokenizer at '{path}' is a {type(tokenizer).__name__}; a fast one is "
+            "needed (tokenizer.json)."
+        )
     return model.eval(), tokenizer
 
 
@@ -174,10 +179,8 @@ def add_tokens(
         tokenizer.eos_token = END_TOKEN
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return {
-        int(tokenizer.convert_tokens_to_ids(token)): spelled
-        for token, spelled in spellings.items()
-    }
+    ids = tokenizer.convert_tokens_to_ids(list(spellings))
+    return dict(zip(ids, spellings.values(), strict=True))
 
 
 @torch.no_grad()
