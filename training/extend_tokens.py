@@ -179,8 +179,8 @@ def add_tokens(
         tokenizer.eos_token = END_TOKEN
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    ids = tokenizer.convert_tokens_to_ids(list(spellings))
-    return dict(zip(ids, spellings.values(), strict=True))
+    ids = tokenizer.get_vocab()
+    return {ids[token]: spelled for token, spelled in spellings.items()}
 
 
 @torch.no_grad()
