@@ -185,6 +185,7 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
         half_copy,
         args.checkpoint_seconds,
         args.eval_share,
+        args.stop_after,
     )
 
 
@@ -202,6 +203,7 @@ def parse_arguments(given: list[str] | None = None) -> argparse.Namespace:
         help="planned, over all runs",
     )
     add("--max-steps", type=int, help="end, at the latest, after so many steps")
+    add("--stop-after", type=int, help="leave after so many steps, to go on later")
     add("--learning-rate", type=float, default=Schedule().learning_rate)
     add("--warmup-steps", type=int, default=Schedule().warmup_steps)
     add(

@@ -70,6 +70,8 @@ class ChatSRTrainer(Trainer):
         Training time between two checkpoints.
     evaluation_share : float, default=0.05
         Most that evaluations may take, in units of the training time.
+    stop_after : int, optional
+        Steps after which to leave, with a checkpoint, as if stopped from outside.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class ChatSRTrainer(Trainer):
         half_copy: bool = False,
         checkpoint_seconds: float = 240.0,
         evaluation_share: float = 0.05,
+        stop_after: int | None = None,
     ) -> None:
         self.out = Path(args.output_dir)
         self.stream, self.evaluator, self.schedule = stream, evaluator, schedule
@@ -90,6 +93,8 @@ class ChatSRTrainer(Trainer):
         self._wants_half = half_copy
         self.checkpoint_seconds = checkpoint_seconds
         self.evaluation_share = evaluation_share
+        self._stop_after = stop_after
+        self._first_step = 0
         self.progress = Progress()
         self._n_samples = 0
         # Means of the training loss since the last evaluation, and of how many steps.
@@ -116,7 +121,8 @@ class ChatSRTrainer(Trainer):
             self.train()
             return
         self.progress = Progress.load(checkpoint)
-        self.stream.start_step = self._logged_step = self.progress.step
+        self._first_step = self._logged_step = self.progress.step
+        self.stream.start_step = self._first_step
         self._saved = self._evaluated = self.progress.seconds
         logger.info("Resumed at %s", self.progress)
         if self.schedule.left(self.progress.step, self.progress.seconds) > 0:
@@ -228,6 +234,8 @@ class ChatSRTrainer(Trainer):
         """Say what is due after a step."""
         step, seconds = self.progress.step, self.progress.seconds
         over = self.schedule.left(step, seconds) <= 0.0
+        if self._stop_after is not None:
+            over |= step - self._first_step >= self._stop_after
         pause = max(
             self.checkpoint_seconds, self._evaluation_cost / self.evaluation_share
         )
@@ -319,9 +327,10 @@ class ChatSRTrainer(Trainer):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         # The schedule has no state but the progress.
         if self.is_fsdp_enabled:
-            save_shards(Path(output_dir), self.model, self.optimizer.optimizer)
+            save_shards(Path(output_dir), self.model, _plain(self.optimizer))
         elif self.args.should_save:
-            torch.save(self.optimizer.state_dict(), Path(output_dir) / "optimizer.pt")
+            state = _plain(self.optimizer).state_dict()
+            torch.save(state, Path(output_dir) / "optimizer.pt")
 
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: Any = None
@@ -343,12 +352,18 @@ class ChatSRTrainer(Trainer):
             return
         folder = Path(checkpoint)
         if self.is_fsdp_enabled:
-            load_optimizer_shards(folder, self.model, self.optimizer.optimizer)
+            load_optimizer_shards(folder, self.model, _plain(self.optimizer))
         else:
             state = torch.load(folder / "optimizer.pt", weights_only=True)
-            self.optimizer.load_state_dict(state)
-        for group in self.optimizer.param_groups:
+            _plain(self.optimizer).load_state_dict(state)
+        for group in _plain(self.optimizer).param_groups:
             group["lr"] = self.schedule.learning_rate * self._rate()
+
+
+def _plain(optimizer: Any) -> torch.optim.Optimizer:
+    """Give the optimizer that accelerate has wrapped."""
+    plain: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+    return plain
 
 
 class _Course(TrainerCallback):

@@ -29,7 +29,7 @@ def test_steps_end_a_training_as_well():
     "wrong", [{"seconds": 0.0}, {"max_steps": 0}, {"seconds": float("inf")}]
 )
 def test_a_schedule_has_an_end(wrong):
-    with pytest.raises(ValueError, match="seconds|max_steps"):
+    with pytest.raises(ValueError, match=r"seconds|max_steps"):
         Schedule(**wrong)
 
 
