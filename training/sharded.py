@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
-from torch.distributed.checkpoint import (
+from torch.distributed.checkpoint.hf_storage import (
     HuggingFaceStorageReader,
     HuggingFaceStorageWriter,
 )
@@ -24,6 +23,8 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from sklearn_chatsr.models.chatsr import (
     ChatSRConfig,
@@ -50,13 +51,13 @@ def save_shards(
     for name, state in _states(model, optimizer).items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         writer = HuggingFaceStorageWriter(str(folder / name), save_distributed=True)
-        dcp.save(_tensors(state), storage_writer=writer)
+        save(_tensors(state), storage_writer=writer)
 
 
 def load_model_shards(folder: Path, model: torch.nn.Module) -> None:
     """Read the weights, whatever the number of processes that wrote them."""
     state = get_model_state_dict(model)
-    dcp.load(state, storage_reader=HuggingFaceStorageReader(str(folder / MODEL_SHARDS)))
+    load(state, storage_reader=HuggingFaceStorageReader(str(folder / MODEL_SHARDS)))
     set_model_state_dict(model, state)
 
 
@@ -67,7 +68,7 @@ def load_optimizer_shards(
     state = get_optimizer_state_dict(model, optimizer, options=_FLAT)
     reader = HuggingFaceStorageReader(str(folder / OPTIMIZER_SHARDS))
     tensors = _tensors(state)
-    dcp.load(tensors, storage_reader=reader)
+    load(tensors, storage_reader=reader)
     set_optimizer_state_dict(model, optimizer, {**state, **tensors}, options=_FLAT)
 
 
@@ -121,7 +122,7 @@ def consolidate(source: Path, target: Path) -> Path:
     config = ChatSRConfig.from_pretrained(checkpoint)
     model = ChatSRForExpressionGeneration(config)
     state = model.state_dict()
-    dcp.load(
+    load(
         state,
         storage_reader=HuggingFaceStorageReader(str(checkpoint / MODEL_SHARDS)),
         no_dist=True,

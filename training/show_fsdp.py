@@ -1,9 +1,9 @@
 """Show on one CPU that sharded processes train as one process does.
 
 Run ``python -m training.show_fsdp``. One process, then two with FSDP 2 train the same
-small model on the same batches in float32; both stop half-way and resume. Printed is the
-largest difference of their losses. The last sharded checkpoint is made an ordinary model
-folder and compared with the model of the one process.
+small model on the same batches in float32; both stop half-way and resume. Printed is
+the largest difference of their losses. The last sharded checkpoint is made an ordinary
+model folder and compared with the model of the one process.
 """
 
 from __future__ import annotations

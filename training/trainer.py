@@ -74,6 +74,11 @@ class ChatSRTrainer(Trainer):
         Steps after which to leave, with a checkpoint, as if stopped from outside.
     """
 
+    # The Trainer admits None for each.
+    model: Any
+    optimizer: Any
+    processing_class: Any
+
     def __init__(
         self,
         model: ChatSRForExpressionGeneration,
@@ -87,7 +92,7 @@ class ChatSRTrainer(Trainer):
         evaluation_share: float = 0.05,
         stop_after: int | None = None,
     ) -> None:
-        self.out = Path(args.output_dir)
+        self.out = Path(str(args.output_dir))
         self.stream, self.evaluator, self.schedule = stream, evaluator, schedule
         self.half: HalfPrecision | None = None
         self._wants_half = half_copy
