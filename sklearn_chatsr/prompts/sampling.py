@@ -192,9 +192,11 @@ def _slope(samples: Samples, tokens: tuple[str, ...], name: str) -> Array | None
     part = copy.copy(samples)
     part.formula = Expression(tokens, ())
     values = part.along(name, np.array([1.0, 2.0, 3.5]))
+    if not np.isfinite(values).all():
+        return None
     first = values[:, :, 1] - values[:, :, 0]
     second = (values[:, :, 2] - values[:, :, 1]) / 1.5
-    if not np.isfinite(values).all() or not np.allclose(first, second, rtol=1e-6):
+    if not np.allclose(first, second, rtol=1e-6):
         return None
     return None if np.any(np.abs(first) < 1e-300) else first
 
