@@ -28,7 +28,7 @@ from sklearn_chatsr.models.chatsr import ChatSRForExpressionGeneration, ChatSRPr
 from training.batches import Batch, BatchConfig, Batcher
 from training.extend_tokens import new_ids
 from training.generator import GeneratorConfig, build_pool
-from training.train import loss_of, validation_losses
+from training.losses import loss_of, validation_losses
 
 logger = logging.getLogger("training")
 
