@@ -8,6 +8,7 @@ read here can hold code, which the pickled index of torch's default format could
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,11 @@ def consolidate(source: Path, target: Path) -> Path:
     config = ChatSRConfig.from_pretrained(checkpoint)
     model = ChatSRForExpressionGeneration(config)
     state = model.state_dict()
-    load(
-        state,
-        storage_reader=HuggingFaceStorageReader(str(checkpoint / MODEL_SHARDS)),
-        no_dist=True,
-    )
+    reader = HuggingFaceStorageReader(str(checkpoint / MODEL_SHARDS))
+    with warnings.catch_warnings():
+        # That one process reads what several wrote is the intent.
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
+        load(state, storage_reader=reader, no_dist=True)
     model.load_state_dict(state)
     processor = ChatSRProcessor.from_pretrained(checkpoint)
     tokenizer = processor.tokenizer
