@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from sklearn_chatsr.fitting.compilation import warm_up
 from sklearn_chatsr.fitting.constant_fit import ConstantFit
-from sklearn_chatsr.fitting.fitter import ConstantFitter
+from sklearn_chatsr.fitting.fitter import ConstantFitter, Optimizer
 from sklearn_chatsr.fitting.program import Program
 from sklearn_chatsr.fitting.spelling import spell_constants
+from sklearn_chatsr.fitting.tied import fit_tied, shared_constants
 
-__all__ = ["ConstantFit", "ConstantFitter", "Program", "spell_constants", "warm_up"]
+__all__ = [
+    "ConstantFit",
+    "ConstantFitter",
+    "Optimizer",
+    "Program",
+    "fit_tied",
+    "shared_constants",
+    "spell_constants",
+    "warm_up",
+]
