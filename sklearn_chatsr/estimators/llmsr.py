@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from sklearn_chatsr.estimators.language_models import (
 )
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
 from sklearn_chatsr.expressions import variable
-from sklearn_chatsr.fitting import warm_up
+from sklearn_chatsr.fitting import Optimizer, warm_up
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
 from sklearn_chatsr.proposers.programs.scoring import Scorer
 from sklearn_chatsr.proposers.programs.search import ProgramSearch, ProgramSettings
@@ -81,8 +81,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
         R2, or highest R2 among the formulas of at most so many nodes.
-    constant_optimizer : {"lm", "bfgs"}, default="lm"
-        Variable projection with Levenberg-Marquardt, or BFGS as in the publication.
+    constant_optimizer : {"lm", "bfgs", "adam"}, default="lm"
+        Variable projection with Levenberg-Marquardt, or one of the two methods of the
+        publication; ``published=True`` takes BFGS unless this is ``"adam"``.
     max_time : float, default=300.0
         Seconds after which the best formula so far is the answer.
     log_path : str or Path, optional
@@ -162,7 +163,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             StrOptions({"mdl", "r2"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "constant_optimizer": [StrOptions({"lm", "bfgs"})],
+        "constant_optimizer": [StrOptions({"lm", "bfgs", "adam"})],
         "max_time": [Interval(Real, 0, None, closed="neither")],
         "log_path": [str, Path, None],
         "random_state": ["random_state"],
@@ -186,7 +187,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         published: bool = False,
         max_size: int = 60,
         selection: Selection = "mdl",
-        constant_optimizer: Literal["lm", "bfgs"] = "lm",
+        constant_optimizer: Optimizer = "lm",
         max_time: float = 300.0,
         log_path: str | Path | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -257,7 +258,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         fit_rows, judge_rows = rows.fit, rows.judge
         if self.published:
             fit_rows = judge_rows = np.arange(len(y))
-        optimizer = "bfgs" if self.published else self.constant_optimizer
+        optimizer = self.constant_optimizer
+        if self.published and optimizer == "lm":
+            optimizer = "bfgs"
         scorer = Scorer(
             X,
             y,

@@ -5,15 +5,19 @@ from __future__ import annotations
 from sklearn_chatsr.fitting.aliases import grid_steps, unaliased
 from sklearn_chatsr.fitting.compilation import warm_up
 from sklearn_chatsr.fitting.constant_fit import ConstantFit
-from sklearn_chatsr.fitting.fitter import ConstantFitter
+from sklearn_chatsr.fitting.fitter import ConstantFitter, Optimizer
 from sklearn_chatsr.fitting.program import Program
 from sklearn_chatsr.fitting.spelling import spell_constants
+from sklearn_chatsr.fitting.tied import fit_tied, shared_constants
 
 __all__ = [
     "ConstantFit",
     "ConstantFitter",
+    "Optimizer",
     "Program",
+    "fit_tied",
     "grid_steps",
+    "shared_constants",
     "spell_constants",
     "unaliased",
     "warm_up",

@@ -1,9 +1,9 @@
-"""The published optimizer: BFGS on the mean squared error of all constants."""
+"""The published optimizers, BFGS and Adam: mean squared error of all constants."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
+Objective = Callable[[FloatArray], tuple[float, FloatArray]]
+
+# LLM-SR's settings of torch.optim.Adam; the decay rates are those of the algorithm.
+_ADAM_STEPS, _ADAM_RATE = 10_000, 1e-4
+_ADAM_DECAY = (0.9, 0.999)
 
 
 def fit_bfgs(
@@ -27,7 +32,7 @@ def fit_bfgs(
     cancel: npt.NDArray[np.int64],
     stop: float,
 ) -> ConstantFit | None:
-    """Fit one skeleton by BFGS from the starts that "lm" would use.
+    """Fit one skeleton by BFGS or Adam from the starts that "lm" would use.
 
     Constants that "lm" would solve for start at 1. The gradient is exact.
 
@@ -41,8 +46,6 @@ def fit_bfgs(
     Y. Li et al., "ChatSR: multimodal large language models for scientific formula
     discovery", 2024.
     """
-    from scipy.optimize import minimize
-
     program = Program(skeleton)
     n = program.n_constants
     data = fitter.data
@@ -70,20 +73,88 @@ def fit_bfgs(
             break
         if not math.isfinite(loss_and_gradient(values)[0]):
             continue
-        with np.errstate(all="ignore"):
-            found = minimize(
-                loss_and_gradient,
-                values,
-                jac=True,
-                method="BFGS",
-                options={"maxiter": 4 * fitter.max_iter, "gtol": 1e-12},
-            )
-        if np.isfinite(found.x).all() and found.fun < best_loss:
-            best, best_loss = found.x, float(found.fun)
-            converged = found.status != 1
+        found, loss, done = descend(
+            loss_and_gradient, values, fitter.optimizer, fitter.max_iter, cancel
+        )
+        if loss < best_loss:
+            best, best_loss, converged = found, loss, done
         if best_loss <= stop:
             break
     return fitter._result(skeleton, best.tolist(), best_loss, evaluations, converged)
+
+
+def descend(
+    objective: Objective,
+    start: FloatArray,
+    method: str,
+    max_iter: int,
+    cancel: npt.NDArray[np.int64] | None = None,
+) -> tuple[FloatArray, float, bool]:
+    """Follow one start; a loss of inf where it ends outside the domain.
+
+    Parameters
+    ----------
+    objective : callable
+        Gives loss and gradient; a loss of inf where a value is not finite.
+    start : ndarray of shape (n,)
+        Where to begin.
+    method : {"bfgs", "adam"}
+        BFGS of SciPy with at most ``4 * max_iter`` steps, or Adam as LLM-SR runs it.
+    max_iter : int
+        Steps of the Levenberg-Marquardt method that BFGS stands for.
+    cancel : ndarray of shape (1,), optional
+        Ends Adam between steps when it becomes 1.
+
+    Returns
+    -------
+    values : ndarray of shape (n,)
+        Where it ended.
+    loss : float
+        The loss there.
+    converged : bool
+        Whether it ended in a minimum, as far as the method can tell.
+    """
+    if method == "adam":
+        return _adam(objective, start, cancel)
+    from scipy.optimize import minimize
+
+    with np.errstate(all="ignore"):
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            method="BFGS",
+            options={"maxiter": 4 * max_iter, "gtol": 1e-12},
+        )
+    if not np.isfinite(found.x).all():
+        return start, math.inf, False
+    return found.x, float(found.fun), found.status != 1
+
+
+def _adam(
+    objective: Objective, start: FloatArray, cancel: npt.NDArray[np.int64] | None
+) -> tuple[FloatArray, float, bool]:
+    """Follow Adam and keep the best place, not the last.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+    values = start.copy()
+    mean, square = np.zeros(len(start)), np.zeros(len(start))
+    best, best_loss = start, math.inf
+    for t in range(1, _ADAM_STEPS + 1):
+        loss, gradient = objective(values)
+        if not math.isfinite(loss) or (cancel is not None and cancel[0]):
+            break
+        if loss < best_loss:
+            best, best_loss = values, loss
+        mean += (1.0 - _ADAM_DECAY[0]) * (gradient - mean)
+        square += (1.0 - _ADAM_DECAY[1]) * (gradient**2 - square)
+        ahead = mean / (1.0 - _ADAM_DECAY[0] ** t)
+        size = np.sqrt(square / (1.0 - _ADAM_DECAY[1] ** t))
+        values = values - _ADAM_RATE * ahead / (size + 1e-8)
+    return best, best_loss, False
 
 
 def _starts(

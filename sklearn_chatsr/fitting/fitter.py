@@ -22,6 +22,7 @@ from sklearn_chatsr.fitting.data import prepare
 from sklearn_chatsr.fitting.program import Program, encode
 
 FloatArray = npt.NDArray[np.float64]
+Optimizer = Literal["lm", "bfgs", "adam"]
 
 # Skeletons per compiled call: a few milliseconds, so that Ctrl-C and threads get turns.
 _CHUNK = 16
@@ -42,9 +43,10 @@ class ConstantFitter:
         Target, finite.
     sample_weight : array-like of shape (n_samples,), optional
         Weights, not negative; rows of weight 0 are left out.
-    optimizer : {"lm", "bfgs"}, default="lm"
-        "bfgs" is the method of the ChatSR publication: SciPy's BFGS on the mean
-        squared error of all constants.
+    optimizer : {"lm", "bfgs", "adam"}, default="lm"
+        "bfgs" is the method of the ChatSR and LLM-SR publications: SciPy's BFGS on the
+        mean squared error of all constants. "adam" is the other one of LLM-SR: 10,000
+        steps at a rate of 1e-4, slow and seldom at the minimum.
     n_starts : int, default=8
         Starts that are followed at most.
     max_iter : int, default=50
@@ -81,14 +83,16 @@ class ConstantFitter:
         y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         *,
-        optimizer: Literal["lm", "bfgs"] = "lm",
+        optimizer: Optimizer = "lm",
         n_starts: int = 8,
         max_iter: int = 50,
         fvu_stop: float = 1e-13,
         seed: int = 0,
     ) -> None:
-        if optimizer not in ("lm", "bfgs"):
-            raise ValueError(f"`optimizer` == {optimizer!r}, must be 'lm' or 'bfgs'.")
+        if optimizer not in ("lm", "bfgs", "adam"):
+            raise ValueError(
+                f"`optimizer` == {optimizer!r}, must be 'lm', 'bfgs' or 'adam'."
+            )
         if n_starts < 1:
             raise ValueError(f"`n_starts` == {n_starts}, must be >= 1.")
         if max_iter < 1:
@@ -329,7 +333,7 @@ class ConstantFitter:
         data = self.data
         to_beat = to_beat * data.variance / data.scale**2
         stop = max(self.fvu_stop, data.floor)
-        if self.optimizer == "bfgs":
+        if self.optimizer != "lm":
             return [
                 fit_bfgs(self, s, None if starts is None else starts[k], cancel, stop)
                 for k, s in enumerate(skeletons)

@@ -87,6 +87,42 @@ def test_files_of_llm_srbench_are_read(tmp_path):
     assert (X[:, 0].tolist(), y.tolist()) == ([3.0, 4.0], [1.0, 2.0])
 
 
+def test_the_hdf5_file_of_llm_srbench_is_read(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    inner = np.arange(12.0).reshape(4, 3)
+    with h5py.File(tmp_path / "lsr_bench_data.hdf5", "w") as file:
+        laws = file.create_group("lsr_synth/chem_react/CRK0")
+        laws["train"], laws["test"], laws["ood_test"] = inner, inner[:2], inner + 100
+        # A set without outside rows, in single precision.
+        plain = file.create_group("lsr_transform/I.6.2_0")
+        plain["train"], plain["test"] = inner.astype(np.float32), inner[:1]
+
+    found = {p.name: p for p in read_llm_srbench(tmp_path)}
+
+    assert {p.group for p in found.values()} == {
+        "published lsr_synth/chem_react",
+        "published lsr_transform",
+    }
+    X, y = found["CRK0"].rows(None)["test_ood"]
+    assert (y.tolist(), X[0].tolist()) == ([100, 103, 106, 109], [101, 102])
+    assert found["I.6.2_0"].variables == ("input1", "input2")
+    X, y = found["I.6.2_0"].rows(None)["train"]
+    assert X.dtype == y.dtype == np.float64
+    np.testing.assert_array_equal(X, inner[:, 1:])
+    _, outside = found["I.6.2_0"].rows(None)["test_ood"]
+    assert outside.tolist() == [0.0]
+
+
+def test_an_hdf5_file_without_test_rows_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "bad.hdf5"
+    with h5py.File(path, "w") as file:
+        file.create_group("set/one")["train"] = np.ones((2, 2))
+
+    with pytest.raises(ValueError, match=r"'one' lacks test_id"):
+        read_llm_srbench(path)
+
+
 def test_a_folder_without_them_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"neither an .hdf5 file"):
         read_llm_srbench(tmp_path)

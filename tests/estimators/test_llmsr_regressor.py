@@ -259,6 +259,34 @@ def test_published_settings_fit_without_mutations(decay):
     assert model.report_["n_samples"] == 4
 
 
+def test_published_settings_run_with_adam(decay):
+    X, y = decay
+    body = "return params[0]*mass_kg*np.exp(-params[1]*t)"
+
+    model = LLMSRRegressor(
+        published=True, constant_optimizer="adam", n_samples=1, initial_program=body
+    ).fit(X, y)
+
+    assert model.score(X, y) > 0.5
+
+
+def test_a_parameter_in_two_places_is_fitted_as_one(decay):
+    X, _ = decay
+    y = 1.5 * X["mass (kg)"] + np.exp(-1.5 * X["t"])
+    body = "return params[0]*mass_kg + np.exp(-params[0]*t)"
+
+    model = LLMSRRegressor(
+        language_model=None,
+        mutation=False,
+        n_samples=1,
+        initial_program=body,
+        selection="r2",
+    ).fit(X, y + 0.1 * np.cos(37.0 * X["t"]))
+
+    assert len(set(model.constants_)) == 1
+    assert model.constants_[0] == pytest.approx(1.5, abs=0.05)
+
+
 def test_the_body_that_is_given_takes_part(decay):
     X, y = decay
     body = "return params[0]*mass_kg*np.exp(params[1]*t) + params[2]"

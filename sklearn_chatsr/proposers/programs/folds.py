@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.fitting import ConstantFitter, Optimizer
+from sklearn_chatsr.proposers.programs.parameters import refit
 
 FloatArray = npt.NDArray[np.float64]
 RowArray = npt.NDArray[np.intp]
@@ -39,7 +39,7 @@ class LevelFold:
     def squared_error(self, expression: Expression) -> tuple[float, float]:
         """Refit on the other values; give weighted squared error and weight here."""
         if expression.n_constants:
-            fit = self.fitter.fit(expression.skeleton(), start=expression.constants)
+            fit = refit(self.fitter, expression)
             if fit.failed:
                 return np.inf, 1.0
             expression = fit.expression
@@ -138,7 +138,7 @@ def level_folds(
     sample_weight: FloatArray | None,
     fit_rows: RowArray,
     judge_rows: RowArray,
-    optimizer: Literal["lm", "bfgs"] = "lm",
+    optimizer: Optimizer = "lm",
 ) -> list[LevelFold]:
     """Hold out every inner value of the columns that have few.
 
@@ -152,7 +152,7 @@ def level_folds(
         Positive weights.
     fit_rows, judge_rows : ndarray of int
         Rows that constants are fitted on, and rows that formulas are judged on.
-    optimizer : {"lm", "bfgs"}
+    optimizer : {"lm", "bfgs", "adam"}
         How constants are fitted.
 
     Returns

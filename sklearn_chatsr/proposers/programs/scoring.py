@@ -5,17 +5,17 @@ from __future__ import annotations
 import bisect
 import math
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.fitting import ConstantFitter, spell_constants
+from sklearn_chatsr.fitting import ConstantFitter, Optimizer, spell_constants
 from sklearn_chatsr.proposers.programs.buffer import Member
 from sklearn_chatsr.proposers.programs.folds import level_folds, level_gaps
+from sklearn_chatsr.proposers.programs.parameters import fit_program, refit
 from sklearn_chatsr.selection import Archive, Candidate, DescriptionLength, Selection
 
 FloatArray = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ class Scorer:
         Rows that constants are fitted on, and rows that programs are judged on.
     max_size : int
         Largest number of nodes of a program.
-    optimizer : {"lm", "bfgs"}
+    optimizer : {"lm", "bfgs", "adam"}
         How constants are fitted.
     n_starts : int
         Starting points for programs without starting values.
@@ -63,14 +63,14 @@ class Scorer:
         fit_rows: RowArray,
         judge_rows: RowArray,
         max_size: int = 60,
-        optimizer: Literal["lm", "bfgs"] = "lm",
+        optimizer: Optimizer = "lm",
         n_starts: int = 8,
         seed: int = 0,
     ) -> None:
         self.X, self.y, self.weight = X, y, sample_weight
         self.fit_rows, self.judge_rows = fit_rows, judge_rows
         self.max_size = max_size
-        self.optimizer: Literal["lm", "bfgs"] = optimizer
+        self.optimizer: Optimizer = optimizer
         self.seed = seed
         self.archive = Archive(price)
         self.started = time.monotonic()
@@ -82,7 +82,9 @@ class Scorer:
         self._held_out: dict[Expression, float] = {}
         self._costs: list[float] = []
 
-    def score(self, expression: Expression, source: str) -> Member | None:
+    def score(
+        self, expression: Expression, source: str, ties: Sequence[int] | None = None
+    ) -> Member | None:
         """Fit and judge one program, or look it up.
 
         Parameters
@@ -92,6 +94,8 @@ class Scorer:
             from drawn starts.
         source : str
             Who wrote it.
+        ties : sequence of int, optional
+            The parameter of each open constant, where one has several.
 
         Returns
         -------
@@ -104,11 +108,13 @@ class Scorer:
         start = expression.constants or None
         key: Hashable = expression
         if start is None:
-            key = expression.skeleton().canonical_key()
+            # A tie ends with the form that it was written in.
+            plain = expression.skeleton().canonical_key()
+            key = plain if ties is None else (expression.tokens, tuple(ties))
         if key in self._known:
             return self._known[key]
         if start is None:
-            fit = self._fitter.fit(expression.skeleton())
+            fit = fit_program(self._fitter, expression.skeleton(), ties)
         else:
             fit = self._fitter.fit(expression.skeleton(), start=start)
         self.n_fits += 1
@@ -188,9 +194,7 @@ class Scorer:
             expression = candidate.expression
             if not expression.n_constants:
                 continue
-            fit = self._fitter.fit(
-                expression.skeleton(), start=expression.constants or ()
-            )
+            fit = refit(self._fitter, expression)
             if not fit.failed:
                 spelled = spell_constants(fit, self._fitter, cost)
                 self.judge(spelled.expression, candidate.source)
@@ -225,7 +229,7 @@ class Scorer:
         for candidate in finalists.values():
             expression = candidate.expression
             if expression.n_constants:
-                fit = fitter.fit(expression.skeleton(), start=expression.constants)
+                fit = refit(fitter, expression)
                 expression = expression if fit.failed else fit.expression
             loss = self.loss(expression, rows)
             final.add(expression, loss, candidate.source, candidate.seconds)

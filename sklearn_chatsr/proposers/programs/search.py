@@ -22,7 +22,11 @@ from sklearn_chatsr.proposers.programs.prompt_text import build_prompt
 from sklearn_chatsr.proposers.programs.sample_log import Sample, SampleLog
 from sklearn_chatsr.proposers.programs.scoring import Scorer
 from sklearn_chatsr.proposers.programs.specification import Specification
-from sklearn_chatsr.proposers.programs.translation import ProgramError, translate
+from sklearn_chatsr.proposers.programs.translation import (
+    Program,
+    ProgramError,
+    translate,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -278,29 +282,29 @@ class ProgramSearch:
             n_tokens=completion.n_tokens,
         )
         try:
-            expression = self._translate(completion.text, self.settings.prefill)
+            program = self._translate(completion.text, self.settings.prefill)
         except ProgramError as error:
             self.log.append(replace(sample, reason=error.reason))
             return
+        # Literals are free constants as well: all are fitted from drawn starts.
+        expression = program.expression.skeleton()
         if expression.size > self.scorer.max_size:
             self.log.append(replace(sample, reason="too large"))
             return
-        member = self.scorer.score(expression, "model")
+        member = self.scorer.score(expression, "model", program.ties)
         if member is None:
             self.log.append(replace(sample, reason="undefined on the data"))
             return
         self.buffer.register(member, island)
         self.log.append(_filled(sample, member))
 
-    def _translate(self, text: str, prefill: str = "") -> Expression:
-        program = translate(
+    def _translate(self, text: str, prefill: str = "") -> Program:
+        return translate(
             text,
             inputs=self.specification.names,
             n_parameters=self.specification.n_parameters,
             prefill=prefill,
         )
-        # Literals are free constants as well: all are fitted from drawn starts.
-        return program.expression.skeleton()
 
     # Mutations
 
@@ -326,18 +330,20 @@ class ProgramSearch:
 
     def _plant(self) -> None:
         """Start every island with the linear model and the body that was given."""
-        seeds = [_linear(self._X)]
+        seeds: list[tuple[Expression, tuple[int, ...] | None]]
+        seeds = [(_linear(self._X), None)]
         if self.settings.rule == "rank":
-            seeds.append(Expression(["C"]))
+            seeds.append((Expression(["C"]), None))
         if self.specification.seed is not None:
             try:
-                seeds.append(self._translate(self.specification.seed))
+                program = self._translate(self.specification.seed)
             except ProgramError as error:
                 raise ValueError(
                     f"The seed body of the specification cannot be used: {error}"
                 ) from error
-        for seed in seeds:
-            member = self.scorer.score(seed, "seed")
+            seeds.append((program.expression.skeleton(), program.ties))
+        for seed, ties in seeds:
+            member = self.scorer.score(seed, "seed", ties)
             if member is not None:
                 self.buffer.register_everywhere(member)
 

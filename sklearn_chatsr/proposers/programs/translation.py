@@ -46,6 +46,17 @@ class Program:
     expression: Expression
     parameters: tuple[int | None, ...]
 
+    @property
+    def ties(self) -> tuple[int, ...] | None:
+        """The free value behind each constant, from 0; None where each has its own."""
+        numbers: dict[int, int] = {}
+        ties: list[int] = []
+        for place, parameter in enumerate(self.parameters):
+            # Numbers are told apart by their place.
+            key = -1 - place if parameter is None else parameter
+            ties.append(numbers.setdefault(key, len(numbers)))
+        return None if len(numbers) == len(ties) else tuple(ties)
+
 
 def translate(
     text: str,
@@ -84,9 +95,8 @@ def translate(
     Returns
     -------
     Program
-        Parameters that are not used do not occur. A parameter that is used twice gives
-        two independent constants: the family of formulas grows, and a fit of it is at
-        least as good as the one that the program meant.
+        Parameters that are not used do not occur. One that is used twice gives two
+        constants, which `Program.ties` holds together.
 
     Raises
     ------
@@ -98,8 +108,8 @@ def translate(
     The value is that of the program, or NaN. It is NaN where a branch of ``np.where``
     is not finite, also on rows for which the other one is chosen, and where a condition
     compares NaN. A step is written as a steep ramp, ``min(max(0, 10^300*x), 1)``, whose
-    slope is 0: of a threshold that is a parameter, a fit tries the values that it
-    starts from only, and in both branches independently.
+    slope is 0: `fit_program` looks for a threshold that is a parameter among the values
+    of what it is compared with.
 
     Examples
     --------
