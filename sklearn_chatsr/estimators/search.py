@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import (
     ConstantFit,
     ConstantFitter,
+    Optimizer,
     grid_steps,
     spell_constants,
     unaliased,
@@ -79,7 +80,7 @@ class SearchSettings:
     """
 
     max_size: int = 30
-    optimizer: Literal["lm", "bfgs"] = "lm"
+    optimizer: Optimizer = "lm"
     n_starts: int = 8
     max_time: float = 12.0
     n_jobs: int | None = None
