@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_chatsr.estimators.rows import merge_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.printing import is_bare_label
-from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.fitting import ConstantFitter, Optimizer
 from sklearn_chatsr.selection import Archive, Candidate
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
     ``standard_errors_`` in ``fit``; everything else follows from those.
     """
 
-    constant_optimizer: Literal["lm", "bfgs"]
+    constant_optimizer: Optimizer
     expression_: Expression
     candidates_: list[Candidate]
     pareto_front_: list[Candidate]

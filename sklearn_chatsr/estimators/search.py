@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,12 @@ from threadpoolctl import threadpool_limits
 from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.fitting import ConstantFit, ConstantFitter, spell_constants
+from sklearn_chatsr.fitting import (
+    ConstantFit,
+    ConstantFitter,
+    Optimizer,
+    spell_constants,
+)
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import (
@@ -53,7 +58,7 @@ class SearchSettings:
     ----------
     max_size : int
         Largest number of nodes of a formula.
-    optimizer : {"lm", "bfgs"}
+    optimizer : {"lm", "bfgs", "adam"}
         How constants are fitted.
     n_starts : int
         Starting points per skeleton.
@@ -68,7 +73,7 @@ class SearchSettings:
     """
 
     max_size: int = 30
-    optimizer: Literal["lm", "bfgs"] = "lm"
+    optimizer: Optimizer = "lm"
     n_starts: int = 8
     max_time: float = 20.0
     n_jobs: int | None = None
