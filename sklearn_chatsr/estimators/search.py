@@ -65,7 +65,7 @@ class SearchSettings:
     ----------
     max_size : int
         Largest number of nodes of a formula.
-    optimizer : {"lm", "bfgs"}
+    optimizer : {"lm", "bfgs", "adam"}
         How constants are fitted.
     n_starts : int
         Starting points per skeleton.

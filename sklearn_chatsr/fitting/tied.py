@@ -30,7 +30,7 @@ _SMALL_GAIN = 1e-12
 
 
 def shared_constants(constants: Sequence[float]) -> tuple[int, ...] | None:
-    """Tell which fitted constants are one parameter: those that are equal to the bit.
+    """Tell which fitted constants are one parameter: equal to the bit, but for signs.
 
     Returns
     -------
@@ -39,13 +39,13 @@ def shared_constants(constants: Sequence[float]) -> tuple[int, ...] | None:
 
     Examples
     --------
-    >>> shared_constants([2.5, 0.5, 2.5])
+    >>> shared_constants([2.5, 0.5, -2.5])
     (0, 1, 0)
     >>> shared_constants([2.5, 0.5]) is None
     True
     """
     numbers: dict[float, int] = {}
-    ties = tuple(numbers.setdefault(c, len(numbers)) for c in constants)
+    ties = tuple(numbers.setdefault(abs(c), len(numbers)) for c in constants)
     return None if len(numbers) == len(ties) else ties
 
 
@@ -54,6 +54,7 @@ def fit_tied(
     skeleton: Expression,
     ties: Sequence[int],
     starts: Sequence[Sequence[float]] | None = None,
+    signs: Sequence[float] | None = None,
 ) -> ConstantFit:
     """Fit the parameters of a skeleton whose constants share some of them.
 
@@ -71,11 +72,14 @@ def fit_tied(
     starts : sequence of sequence of float, optional
         Starting values of the constants, of which the first place of each parameter
         counts; drawn when not given.
+    signs : sequence of {-1, 1} of length n_constants, optional
+        Whether a constant is its parameter or the negative of it; 1 when not given.
 
     Returns
     -------
     ConstantFit
-        Tied constants are equal to the bit. Loss inf when no start gave finite values.
+        Tied constants are equal to the bit, but for signs. Loss inf when no start gave
+        finite values.
 
     Examples
     --------
@@ -98,7 +102,8 @@ def fit_tied(
             f"`ties` == {list(ties)} must number the parameters of {n} constant(s) "
             "from 0 without gaps."
         )
-    problem = _TiedProblem(fitter, skeleton, places)
+    signed = np.ones(n) if signs is None else np.where(np.asarray(signs) < 0, -1.0, 1.0)
+    problem = _TiedProblem(fitter, skeleton, places, signed)
     best, best_loss, converged = np.zeros(problem.n), math.inf, False
     for start in problem.starts(starts):
         if fitter.optimizer == "lm":
@@ -109,7 +114,7 @@ def fit_tied(
             best, best_loss, converged = values, loss, done
         if best_loss <= problem.stop:
             break
-    constants = best[places].tolist()
+    constants = (signed * best[places]).tolist()
     return fitter._result(
         skeleton, constants, best_loss, problem.evaluations, converged
     )
@@ -119,17 +124,21 @@ class _TiedProblem:
     """Loss and normal equations as a function of the parameters."""
 
     def __init__(
-        self, fitter: ConstantFitter, skeleton: Expression, places: IntArray
+        self,
+        fitter: ConstantFitter,
+        skeleton: Expression,
+        places: IntArray,
+        signs: FloatArray,
     ) -> None:
         fitter._check_columns(skeleton)
-        self.fitter, self.places = fitter, places
+        self.fitter, self.places, self.signs = fitter, places, signs
         self.program = Program(skeleton)
         self.n = int(places.max()) + 1
         self.first = np.array([int(np.argmax(places == k)) for k in range(self.n)])
         # What every row of the equations is added to; row 0 is the residual.
         self._sums = np.zeros((self.n + 1, len(places) + 1))
         self._sums[0, 0] = 1.0
-        self._sums[places + 1, np.arange(len(places)) + 1] = 1.0
+        self._sums[places + 1, np.arange(len(places)) + 1] = signs
         self._G = np.empty((len(places) + 1, len(places) + 1))
         self.stop = max(fitter.fvu_stop, fitter.data.floor)
         self.evaluations = 0
@@ -149,7 +158,7 @@ class _TiedProblem:
                 free = np.flatnonzero((self.places == k) & ~linear)
                 if len(free):
                     first[k] = free[0]
-        return constants[:, first]
+        return (constants * self.signs)[:, first]
 
     def equations(self, parameters: FloatArray) -> FloatArray | None:
         """Give products of residual and derivatives; None where not finite."""
@@ -158,8 +167,8 @@ class _TiedProblem:
         kernels = load_kernels()
         ok = kernels.equations(
             kernels.ADDRESSES, self.program.codes, self.program.payload,
-            np.ascontiguousarray(parameters[self.places]), data.X, data.y,
-            data.root_weight, self._G,
+            self.signs * parameters[self.places], data.X, data.y, data.root_weight,
+            self._G,
         )  # fmt: skip
         return self._sums @ self._G @ self._sums.T if ok else None
 

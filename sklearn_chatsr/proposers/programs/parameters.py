@@ -130,13 +130,13 @@ def fit_program(
 
 
 def refit(fitter: ConstantFitter, expression: Expression) -> ConstantFit:
-    """Fit again from the present values; constants that are equal stay so."""
+    """Fit again from the present values; constants of equal size stay so."""
     constants = expression.constants or ()
     ties = shared_constants(constants)
     skeleton = expression.skeleton()
     if ties is None:
         return fitter.fit(skeleton, start=constants)
-    return fit_tied(fitter, skeleton, ties, [constants])
+    return fit_tied(fitter, skeleton, ties, [constants], np.sign(constants).tolist())
 
 
 def _fit(

@@ -12,7 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.fitting import ConstantFitter, Optimizer, spell_constants
+from sklearn_chatsr.fitting import (
+    ConstantFitter,
+    Optimizer,
+    shared_constants,
+    spell_constants,
+)
 from sklearn_chatsr.proposers.programs.buffer import Member
 from sklearn_chatsr.proposers.programs.folds import level_folds, level_gaps
 from sklearn_chatsr.proposers.programs.parameters import fit_program, refit
@@ -192,7 +197,9 @@ class Scorer:
         cost = replace(self.archive.cost, n_samples=n)
         for candidate in sorted(self.archive, key=lambda c: c.bits)[:_SPELLED]:
             expression = candidate.expression
-            if not expression.n_constants:
+            constants = expression.constants or ()
+            # Spelled one by one, the places of a parameter would part.
+            if not constants or shared_constants(constants) is not None:
                 continue
             fit = refit(self._fitter, expression)
             if not fit.failed:
