@@ -262,7 +262,7 @@ def test_read_only_input_is_accepted():
         ((X, X[:, 0], -np.ones(len(X))), {}, "not negative"),
         ((X, X[:, 0], np.zeros(len(X))), {}, "No row with a positive weight"),
         ((X * np.nan, X[:, 0]), {}, "must be finite"),
-        ((X, X[:, 0]), {"optimizer": "adam"}, "must be 'lm' or 'bfgs'"),
+        ((X, X[:, 0]), {"optimizer": "sgd"}, "must be 'lm', 'bfgs' or 'adam'"),
         ((X, X[:, 0]), {"n_starts": 0}, "must be >= 1"),
         ((X, X[:, 0]), {"max_iter": 0}, "must be >= 1"),
     ],
