@@ -166,7 +166,9 @@ class Search:
         # Many small matrices: threads of BLAS would wait for each other, for seconds
         # where a core is busy otherwise.
         one_thread = threadpool_limits(1, user_api="blas")
-        with one_thread, _Progress(self.verbose) as progress:
+        # Formulas that overflow on some rows are no news.
+        quiet = np.errstate(all="ignore")
+        with one_thread, quiet, _Progress(self.verbose) as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if self.settings.constraints is not None:
