@@ -40,7 +40,7 @@ from sklearn_chatsr.models.chatsr.processing_chatsr import (
 )
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
 from sklearn_chatsr.prompts import FAMILIES
-from training.tokenizer import END_TOKEN, math_tokens
+from training.tokenizer import END_TOKEN, math_tokens, special_ids
 
 logger = logging.getLogger(__name__)
 
@@ -293,11 +293,7 @@ def extend(
     text = language_model.config.to_dict()
     for name in ("quantization_config", "_name_or_path", "architectures"):
         text.pop(name, None)
-    ids = {
-        "pad_token_id": tokenizer.pad_token_id,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-    }
+    ids = special_ids(tokenizer)
     text.update(vocab_size=len(inputs), tie_word_embeddings=False, **ids)
     config = ChatSRConfig(
         point_config=point_config,
@@ -318,8 +314,7 @@ def extend(
         model.model.point_encoder.load_state_dict(
             encoder_from.model.point_encoder.state_dict()
         )
-    for key, value in ids.items():
-        setattr(model.generation_config, key, value)
+    model.generation_config.update(**ids)
     _check_same_text(model, language_model, tokenizer)
     logger.info("%d new tokens, %d rows in all", len(spellings), len(inputs))
     return model, processor

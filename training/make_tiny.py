@@ -13,7 +13,7 @@ import torch
 
 from sklearn_chatsr.models.chatsr import ChatSRConfig, ChatSRForExpressionGeneration
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
-from training.tokenizer import build_processor
+from training.tokenizer import build_processor, special_ids
 
 
 def make_tiny(target: Path, seed: int = 0) -> None:
@@ -49,18 +49,14 @@ def make_tiny(target: Path, seed: int = 0) -> None:
             "num_key_value_heads": 2,
             "max_position_embeddings": 256,
             "tie_word_embeddings": False,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
+            **special_ids(tokenizer),
         },
         point_token_id=tokenizer.convert_tokens_to_ids("<|point|>"),
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = ChatSRForExpressionGeneration(config)
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.generation_config.bos_token_id = tokenizer.bos_token_id
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.update(**special_ids(tokenizer))
     model.half().save_pretrained(target)
     processor.save_pretrained(target)
 

@@ -33,6 +33,7 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRProcessor,
 )
 from training.progress import last_checkpoint
+from training.tokenizer import special_ids
 
 MODEL_SHARDS = "model_shards"
 OPTIMIZER_SHARDS = "optimizer_shards"
@@ -130,10 +131,7 @@ def consolidate(source: Path, target: Path) -> Path:
         load(state, storage_reader=reader, no_dist=True)
     model.load_state_dict(state)
     processor = ChatSRProcessor.from_pretrained(checkpoint)
-    tokenizer = processor.tokenizer
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.generation_config.bos_token_id = tokenizer.bos_token_id
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.update(**special_ids(processor.tokenizer))
     model.save_pretrained(target)
     processor.save_pretrained(target)
     return checkpoint

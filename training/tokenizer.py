@@ -80,6 +80,15 @@ def math_tokens(max_variables: int) -> list[str]:
     return [math_token(token) for token in tokens]
 
 
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+    """Give the ids that a configuration needs to begin, end and fill up a sequence."""
+    return {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+
+
 def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
     """Build a byte-level BPE tokenizer for text with the math tokens added.
 

@@ -28,13 +28,10 @@ from training.batches import BatchConfig, Batcher
 from training.carry_over import carry_over
 from training.evaluator import EvaluationConfig, Evaluator
 from training.generator import GeneratorConfig
-from training.losses import loss_of, validation_losses
 from training.progress import Schedule
 from training.stream import Share, TableStream, make_pool
-from training.tokenizer import build_processor
+from training.tokenizer import build_processor, special_ids
 from training.trainer import ChatSRTrainer
-
-__all__ = ["build_model", "build_trainer", "loss_of", "main", "validation_losses"]
 
 
 def build_model(
@@ -81,9 +78,7 @@ def build_model(
             "max_position_embeddings": 512,
             "initializer_range": 0.05,
             "tie_word_embeddings": False,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
+            **special_ids(tokenizer),
         },
         point_token_id=tokenizer.convert_tokens_to_ids("<|point|>"),
     )
@@ -92,9 +87,7 @@ def build_model(
         model = ChatSRForExpressionGeneration(config)
     # The backward pass of the fused kernel is slow in bfloat16 on a CPU.
     model.model.language_model.set_attn_implementation("eager")
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.generation_config.bos_token_id = tokenizer.bos_token_id
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.update(**special_ids(tokenizer))
     return model
 
 

@@ -22,6 +22,7 @@ from sklearn_chatsr.estimators.language_models import (
     default_prefill,
     make_language_model,
 )
+from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import Optimizer, warm_up
@@ -276,7 +277,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         labels = [self._label(j) for j in columns]
         with (
             threadpool_limits(1, user_api="blas"),
-            _Progress(self.verbose, self.n_samples, labels) as progress,
+            ProgressBar(self.verbose, "programs", self.n_samples) as progress,
         ):
             search = ProgramSearch(
                 scorer,
@@ -286,7 +287,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
                 log=log,
                 seed=seed,
                 deadline=started + 0.9 * self.max_time,
-                progress=progress.update,
+                progress=lambda search: progress.update(
+                    search.n_samples, lambda: _best_so_far(search, labels)
+                ),
             )
             search.run()
             archive, chosen = scorer.finish("r2" if self.published else self.selection)
@@ -369,6 +372,14 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         )
 
 
+def _best_so_far(search: ProgramSearch, labels: list[str]) -> str:
+    best = search.buffer.best
+    if best is None:
+        return ""
+    formula = best.expression.to_infix(labels, digits=4)
+    return f"NMSE {best.nmse:.2e}  {formula[:60]}"
+
+
 def _report(search: ProgramSearch, seconds: float) -> dict[str, Any]:
     """Count what became of the samples."""
     written = [s for s in search.samples if s.source == "model"]
@@ -386,31 +397,3 @@ def _report(search: ProgramSearch, seconds: float) -> dict[str, Any]:
         "n_fits": search.scorer.n_fits,
         "seconds": seconds,
     }
-
-
-class _Progress:
-    """A tqdm bar of samples with the best formula so far, or nothing."""
-
-    def __init__(self, verbose: int, total: int, labels: list[str]) -> None:
-        self.bar: Any = None
-        self.labels = labels
-        if verbose:
-            from tqdm.auto import tqdm
-
-            self.bar = tqdm(total=total, unit=" programs", desc="search")
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def update(self, search: ProgramSearch) -> None:
-        if self.bar is None:
-            return
-        self.bar.update(search.n_samples - self.bar.n)
-        best = search.buffer.best
-        if best is not None:
-            formula = best.expression.to_infix(self.labels, digits=4)
-            self.bar.set_postfix_str(f"NMSE {best.nmse:.2e}  {formula[:60]}")

@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import Expression, prunings, variable
 from sklearn_chatsr.expressions.expression import Tree
@@ -168,7 +168,7 @@ class Search:
         one_thread = threadpool_limits(1, user_api="blas")
         # Formulas that overflow on some rows are no news.
         quiet = np.errstate(all="ignore")
-        with one_thread, quiet, _Progress(self.verbose) as progress:
+        with one_thread, quiet, ProgressBar(self.verbose, "formulas") as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
                 if self.settings.constraints is not None:
@@ -182,7 +182,7 @@ class Search:
                 logger.warning("Interrupted: keeping the best formula so far.")
         return self._finish()
 
-    def _take_examples(self, constraints: Constraints, progress: _Progress) -> None:
+    def _take_examples(self, constraints: Constraints, progress: ProgressBar) -> None:
         """Take simple formulas that obey, since the baselines may not."""
         self._take(constraints.examples(self.X.shape[1]), _BASELINE, progress)
         if not len(self.archive):
@@ -192,7 +192,7 @@ class Search:
         self,
         rounds: Iterable[Sequence[str]],
         make: Callable[[str], Proposer],
-        progress: _Progress,
+        progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
         n_begun = 0
@@ -236,7 +236,7 @@ class Search:
         )
 
     def _take(
-        self, batch: Sequence[Expression], source: str, progress: _Progress
+        self, batch: Sequence[Expression], source: str, progress: ProgressBar
     ) -> None:
         """Fit a batch, archive what is good, spell the best of it."""
         fresh: dict[Expression, Hashable] = {}
@@ -253,7 +253,7 @@ class Search:
                 self._known[key] = min(self._known[key], fit.loss)
                 self._archive(fit.expression.simplify(), fit.loss, source)
         self._spell_best(source)
-        progress.update(len(fresh), self.archive, self.settings.selection, self.labels)
+        progress.update(len(self._known), self._best_so_far)
 
     def _fit(
         self, batch: Sequence[Expression], deadline: float | None
@@ -327,7 +327,14 @@ class Search:
             if spelled.expression != expression:
                 self._archive(spelled.expression, spelled.loss, candidate.source)
 
-    def _prune_best(self, progress: _Progress) -> None:
+    def _best_so_far(self) -> str:
+        if not len(self.archive):
+            return ""
+        best = _best(self.archive, self.settings.selection)
+        formula = best.expression.to_infix(self.labels, digits=4)
+        return f"R2 {best.r2:.6f}  {formula[:60]}"
+
+    def _prune_best(self, progress: ProgressBar) -> None:
         """Offer the best candidates without the parts that may only decorate them."""
         for candidate in sorted(self.archive, key=lambda c: c.bits)[:_PRUNED_PER_TURN]:
             if candidate.expression in self._pruned or self._is_over():
@@ -463,36 +470,6 @@ def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
             line = ("add", line, ("mul", "C", x))
         trees.append(line)
     return [Expression.from_tree(tree) for tree in trees]
-
-
-class _Progress:
-    """A tqdm bar with the best formula so far, or nothing."""
-
-    def __init__(self, verbose: int) -> None:
-        self.verbose = verbose
-        self.bar: Any = None
-
-    def __enter__(self) -> _Progress:
-        if self.verbose:
-            from tqdm.auto import tqdm
-
-            self.bar = tqdm(unit=" formulas", desc="search", leave=True)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def update(
-        self, n: int, archive: Archive, selection: Selection, labels: Sequence[str]
-    ) -> None:
-        if self.bar is None:
-            return
-        self.bar.update(n)
-        if len(archive):
-            best = _best(archive, selection)
-            formula = best.expression.to_infix(labels, digits=4)
-            self.bar.set_postfix_str(f"R2 {best.r2:.6f}  {formula[:60]}")
 
 
 def _best(archive: Archive, selection: Selection) -> Candidate:

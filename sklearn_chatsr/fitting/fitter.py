@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Literal
 
 import numpy as np
@@ -14,11 +15,11 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import affine
-from sklearn_chatsr.fitting.bfgs import fit_bfgs
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.fitting.constant_fit import ConstantFit
 from sklearn_chatsr.fitting.covariance import invert_normal
 from sklearn_chatsr.fitting.data import prepare
+from sklearn_chatsr.fitting.descent import fit_by_descent
 from sklearn_chatsr.fitting.program import Program, encode
 
 FloatArray = npt.NDArray[np.float64]
@@ -309,7 +310,9 @@ class ConstantFitter:
         """Score a formula whose constants are given, without fitting."""
         G = self.normal_matrix(expression)
         loss = math.inf if G is None else float(G[0, 0])
-        return self._result(expression, expression.constants or (), loss, 1, True)
+        return ConstantFit.of_share(
+            self.data, expression, expression.constants or (), loss, 1, True
+        )
 
     def _check_columns(self, expression: Expression) -> None:
         used = expression.variables
@@ -335,8 +338,8 @@ class ConstantFitter:
         stop = max(self.fvu_stop, data.floor)
         if self.optimizer != "lm":
             return [
-                fit_bfgs(self, s, None if starts is None else starts[k], cancel, stop)
-                for k, s in enumerate(skeletons)
+                fit_by_descent(self, s, start, cancel, stop)
+                for s, start in zip(skeletons, starts or repeat(None), strict=False)
             ]
         codes, payload = encode([t for s in skeletons for t in s.tokens])
         n_constants = [s.n_constants for s in skeletons]
@@ -359,35 +362,11 @@ class ConstantFitter:
             results.append(
                 None
                 if cancelled
-                else self._result(skeleton, values, loss, evaluations, converged)
+                else ConstantFit.of_share(
+                    data, skeleton, values, loss, evaluations, converged
+                )
             )
         return results
-
-    def _result(
-        self,
-        skeleton: Expression,
-        constants: Sequence[float],
-        share: float,
-        n_evaluations: float,
-        converged: float,
-    ) -> ConstantFit:
-        """Turn a share of ``data.scale**2`` into a loss and an FVU."""
-        if not math.isfinite(share):
-            return ConstantFit(
-                skeleton.skeleton(), math.inf, math.inf, int(n_evaluations), False
-            )
-        loss = share * self.data.scale**2
-        if self.data.variance > 0:
-            fvu = loss / self.data.variance
-        else:
-            fvu = 0.0 if share <= self.data.floor else math.inf
-        return ConstantFit(
-            skeleton.with_constants(constants),
-            loss,
-            fvu,
-            int(n_evaluations),
-            bool(converged),
-        )
 
 
 def _effective_n_jobs(n_jobs: int | None) -> int:

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting.constant_fit import ConstantFit
 from sklearn_chatsr.fitting.program import Program
 
 if TYPE_CHECKING:
-    from sklearn_chatsr.fitting.constant_fit import ConstantFit
     from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
@@ -115,8 +115,8 @@ def fit_tied(
         if best_loss <= problem.stop:
             break
     constants = (signed * best[places]).tolist()
-    return fitter._result(
-        skeleton, constants, best_loss, problem.evaluations, converged
+    return ConstantFit.of_share(
+        fitter.data, skeleton, constants, best_loss, problem.evaluations, converged
     )
 
 
@@ -180,7 +180,7 @@ class _TiedProblem:
 
     def minimise(self, start: FloatArray) -> tuple[FloatArray, float, bool]:
         """Follow BFGS or Adam."""
-        from sklearn_chatsr.fitting.bfgs import descend
+        from sklearn_chatsr.fitting.descent import descend
 
         return descend(
             self.loss_and_gradient, start, self.fitter.optimizer, self.fitter.max_iter

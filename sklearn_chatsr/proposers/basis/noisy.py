@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Product, Sum
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
 from sklearn_chatsr.proposers.basis.library import build_library
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
+from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import pursue
 from sklearn_chatsr.proposers.basis.task import Task, screens, written
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Product, Sum
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
 from sklearn_chatsr.proposers.basis.library import Library, build_library
 from sklearn_chatsr.proposers.basis.monomials import polynomial, polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
@@ -17,6 +17,7 @@ from sklearn_chatsr.proposers.basis.offset import (
     power_laws_beside_term,
 )
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
+from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
 from sklearn_chatsr.proposers.basis.terms import Terms

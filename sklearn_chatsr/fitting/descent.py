@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting.compilation import load_kernels
+from sklearn_chatsr.fitting.constant_fit import ConstantFit
 from sklearn_chatsr.fitting.program import Program
 
 if TYPE_CHECKING:
-    from sklearn_chatsr.fitting.constant_fit import ConstantFit
     from sklearn_chatsr.fitting.fitter import ConstantFitter
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ _ADAM_STEPS, _ADAM_RATE = 10_000, 1e-4
 _ADAM_DECAY = (0.9, 0.999)
 
 
-def fit_bfgs(
+def fit_by_descent(
     fitter: ConstantFitter,
     skeleton: Expression,
     start: Sequence[float] | None,
@@ -80,7 +80,9 @@ def fit_bfgs(
             best, best_loss, converged = found, loss, done
         if best_loss <= stop:
             break
-    return fitter._result(skeleton, best.tolist(), best_loss, evaluations, converged)
+    return ConstantFit.of_share(
+        data, skeleton, best.tolist(), best_loss, evaluations, converged
+    )
 
 
 def descend(
