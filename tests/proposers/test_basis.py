@@ -79,6 +79,18 @@ def test_laws_of_negative_inputs_are_recovered(text):
     assert recovers(text, signed(3), signed(3, 500)[400:])
 
 
+def test_a_numerator_that_vanishes_with_its_divisor_is_found():
+    X = signed(5)
+    X[:, 1:4] = positive(3)
+    hidden = np.random.default_rng(3).uniform(1, 4, len(X))
+    X[:, 0] = hidden * law_of("x2 + x3*x4*sin(x5)", X)
+
+    found = search(X, hidden).best("mdl")
+
+    assert found.fvu < 1e-18
+    assert found.complexity <= 12
+
+
 def test_inner_constants_are_found_by_the_fit():
     X = positive(2)
     y = law_of("1.7*x2/(exp(0.61*x1) + 2.3)", X)

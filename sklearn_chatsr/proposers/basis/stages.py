@@ -21,7 +21,11 @@ from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
 from sklearn_chatsr.proposers.basis.terms import Terms
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
+from sklearn_chatsr.proposers.basis.transforms import (
+    TRANSFORMS,
+    Transform,
+    columns_over_target,
+)
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
@@ -95,6 +99,9 @@ def search_stages(
     if out_of_time():
         return
     yield None
+    yield written(task, _columns_over_target(task, library, out_of_time))
+    if out_of_time():
+        return
     yield written(task, list(_dense(task, transforms)))
     if out_of_time():
         return
@@ -184,6 +191,20 @@ def _longer(
     for sets in pursue(prepared, target, start, 100, most, out_of_time):
         found += formulation.fit(prepared.index[sets])
     return [(formulation, hit) for hit in found]
+
+
+def _columns_over_target(
+    task: Task, library: Library, out_of_time: Callable[[], bool]
+) -> list[tuple[Formulation, Hit]]:
+    over = [t for t in columns_over_target(task.columns) if t.applies(task.y)]
+    sums = [Sum(t, task.y, library.addends, task.n_fit) for t in over]
+    if not sums:
+        return []
+    prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
+    pairs = _pairs(sums, prepared, out_of_time)
+    found: list[tuple[Formulation, Hit]] = []
+    found += ((sums[t], hit) for t, _, hits in pairs for hit in hits)
+    return found + _singles(sums, prepared)
 
 
 def _dense(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.terms import Array
+from sklearn_chatsr.proposers.basis.terms import Array, Columns
 
 _AGREES = 1e-8
+_MOST_COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -87,3 +88,35 @@ TRANSFORMS: tuple[Transform, ...] = (
         "y^3", lambda y: y**3, np.cbrt, lambda y: 3 * y * y, lambda t: ("cbrt", t)
     ),
 )
+
+
+def columns_over_target(columns: Columns) -> list[Transform]:
+    """Give ``x / y`` for columns x that pass through 0.
+
+    In ``x / y = a + b`` both terms are tame; in ``1 / y = a / x + b / x`` they are huge
+    near 0, where they cancel, and nothing else counts.
+
+    Parameters
+    ----------
+    columns : Columns
+        Their rows begin with those that the transforms will be called with.
+    """
+
+    def over(x: Array, leaf: Tree, name: str) -> Transform:
+        return Transform(
+            name,
+            lambda y: x[: len(y)] / y,
+            lambda q: x[: len(q)] / q,
+            lambda y: x[: len(y)] / np.square(y),
+            lambda t: ("div", leaf, t),
+        )
+
+    mixed = [
+        j
+        for j, x in enumerate(columns.values)
+        if x.min() < 0 < x.max() and np.all(x != 0)
+    ]
+    return [
+        over(columns.values[j], columns.leaves[j], f"column {j} / y")
+        for j in mixed[:_MOST_COLUMNS]
+    ]
