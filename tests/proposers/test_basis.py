@@ -66,6 +66,8 @@ def recovers(text, X, X_unseen):
         "asin(x1/(8*x2))",
         "log(1 + x1*x2)/x3",
         "(x1 + 2*x2)/(1 + x1*x3)",
+        "(x1 - x2 + log(x3))/(1 + x1*x3)",
+        "acos((x1/8 - x2/9)/(1 - x1*x2/72))",
     ],
 )
 def test_laws_of_positive_columns_are_recovered(text):

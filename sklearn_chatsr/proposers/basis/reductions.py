@@ -28,6 +28,7 @@ _MOST_COLUMNS = 12
 _ROWS_PER_PARAMETER, _ENOUGH_PER_PARAMETER = 4, 12
 # F statistics: of a column that is gone, and of one that is there.
 _ABSENT, _PRESENT = 4.0, 10.0
+_LONG_TAIL = 0.5
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
 # An error that is not small against 1/4 leaves every power next to a half.
 _STANDARD_ERRORS = 2.5
@@ -155,7 +156,17 @@ def _tried_power(x: Array, y: Array, inside: Array, outside: Array) -> Fraction 
             statistic = _f_statistic(outside, inside, y / x ** float(power))
             tried.append((statistic, Fraction(power)))
     statistic, best = min(tried)
-    return best if statistic < _ABSENT else None
+    if statistic > _ABSENT:
+        return None
+    # A wrong power may leave a few huge values that nothing explains.
+    tail = _tail(y / x ** float(best))
+    return None if tail > max(_LONG_TAIL, 2.0 * _tail(y)) else best
+
+
+def _tail(values: Array) -> float:
+    """Give the share of the variance that a fiftieth of the rows makes."""
+    square = np.sort(np.square(values - np.median(values)))
+    return float(square[-(len(values) // 50) - 1 :].sum() / square.sum())
 
 
 def _read_power(

@@ -19,19 +19,24 @@ from sklearn_chatsr.proposers.basis.offset import (
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
+from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
-from sklearn_chatsr.proposers.basis.terms import Terms
+from sklearn_chatsr.proposers.basis.terms import Array, Terms
 from sklearn_chatsr.proposers.basis.transforms import (
     TRANSFORMS,
     Transform,
     columns_over_target,
 )
+from sklearn_chatsr.proposers.basis.triples import best_triples
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
+# Terms of which all triples are tried.
+_SIMPLE, _SIMPLE_PARTS, _N_TRIPLES = 300, 400, 100
 # An exact fit of all terms at once that these rows confirm is no coincidence.
 _SPARE_ROWS = 4
 _MOST_TERMS = 7500
+_LITTLE = 1e-5  # fraction of variance unexplained
 _MOST_QUOTIENT_TERMS = 2600
 # A quotient below another transform is one of sums already, or seldom.
 _QUOTIENTS = ("y", "cos(y)", "tan(y)", "exp(y)", "log(y)")
@@ -90,8 +95,8 @@ def search_stages(
     yield held + written(task, found)
     if out_of_time():
         return
+    longer = _triples(sums, prepared, out_of_time)
     ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
-    longer: list[tuple[Formulation, Hit]] = []
     for t, sets, _ in ranked[:5]:
         longer += _longer(sums[t], prepared, sets, out_of_time)
     longer += power_laws_beside_term(task, out_of_time)
@@ -106,19 +111,29 @@ def search_stages(
     if out_of_time():
         return
     yield written(task, list(_beside_polynomial(task, library, out_of_time)))
-    if out_of_time():
-        return
-    if wide is not None:
-        yield None
+    below = [t for t in transforms if t.name in _QUOTIENTS]
+    yield from _quotients_of(task, library, below[:1], out_of_time)
+    # There is no more noise than the best formula misses.
+    some_noise = min((hit.fvu for _, hit in longer), default=1.0) > _LITTLE
+    if wide is not None and some_noise:
         yield from search_under_noise(wide, out_of_time)
+        yield None
+    yield from _quotients_of(task, library, below[1:], out_of_time)
+    if wide is not None and not some_noise:
+        yield from search_under_noise(wide, out_of_time)
+
+
+def _quotients_of(
+    task: Task,
+    library: Library,
+    transforms: Sequence[Transform],
+    out_of_time: Callable[[], bool],
+) -> Iterator[list[Tree] | None]:
+    for transform in transforms:
         if out_of_time():
             return
-    for transform in transforms:
-        if transform.name in _QUOTIENTS:
-            yield None
-            if out_of_time():
-                return
-            yield written(task, list(_quotients(task, library, transform, out_of_time)))
+        yield written(task, list(_quotients(task, library, transform, out_of_time)))
+        yield None
 
 
 def _exact_but_long(found: Sequence[tuple[Formulation, Hit]]) -> bool:
@@ -158,25 +173,51 @@ def _products(
     [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
     hits = formulation.fit(prepared.index[pairs])
     yield [(formulation, hit) for hit in hits]
+    simple = np.arange(min(_SIMPLE_PARTS, len(prepared.rows)))
+    [triples] = best_triples(
+        prepared, target[None], simple, len(simple), _N_TRIPLES, out_of_time
+    )
+    hits = formulation.fit(prepared.index[triples])
     for sets in pursue(prepared, target, pairs, 100, 3, out_of_time):
-        hits = formulation.fit(prepared.index[sets])
-        yield [(formulation, hit) for hit in hits]
+        hits += formulation.fit(prepared.index[sets])
+    yield [(formulation, hit) for hit in hits]
 
 
 def _pairs(
     sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
 ) -> list[tuple[int, npt.NDArray[np.intp], list[Hit]]]:
-    targets, which = [], []
-    for t, formulation in enumerate(sums):
-        target, share = prepared.residual(formulation.target[: formulation.n_fit])
-        if share > 1e-12:
-            targets.append(target)
-            which.append(t)
-    found = best_pairs(prepared, np.array(targets), _N_PAIRS, out_of_time)
+    which, targets = _open_targets(sums, prepared)
+    found = best_pairs(prepared, targets, _N_PAIRS, out_of_time)
     return [
         (t, pairs, sums[t].fit(prepared.index[pairs]))
         for t, pairs in zip(which, found, strict=True)
     ]
+
+
+def _triples(
+    sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
+) -> list[tuple[Formulation, Hit]]:
+    which, targets = _open_targets(sums, prepared)
+    simple = np.arange(min(_SIMPLE, len(prepared.rows)))
+    found = best_triples(
+        prepared, targets, simple, len(simple), _N_TRIPLES, out_of_time
+    )
+    return [
+        (sums[t], hit)
+        for t, triples in zip(which, found, strict=True)
+        for hit in sums[t].fit(prepared.index[triples])
+    ]
+
+
+def _open_targets(sums: Sequence[Sum], prepared: Candidates) -> tuple[list[int], Array]:
+    """Give the targets that the base does not explain, and whose they are."""
+    which, targets = [], []
+    for t, formulation in enumerate(sums):
+        target, share = prepared.residual(formulation.target[: formulation.n_fit])
+        if share > 1e-12:
+            which.append(t)
+            targets.append(target)
+    return which, np.array(targets).reshape(len(which), prepared.rows.shape[1])
 
 
 def _longer(
@@ -260,11 +301,19 @@ def _dense_hit(formulation: Formulation) -> Hit | None:
     return hits[0] if hits and hits[0].fvu < 1e-12 else None
 
 
+def _apart_from_one(terms: Terms, n_fit: int) -> Terms:
+    """Keep one of terms such as a and 1 - a, of which a divisor can make a one."""
+    one = np.ones((n_fit, 1))
+    screen = Screen(one, np.empty((0, n_fit)))
+    values = terms.values[:, :n_fit]
+    return terms.take(Candidates.of(values, terms.order, screen, len(terms)).index)
+
+
 def _quotients(
     task: Task, library: Library, transform: Transform, out_of_time: Callable[[], bool]
 ) -> Iterator[tuple[Formulation, Hit]]:
     above = Terms.join([library.monomials.simplest(700), library.addends.simplest(700)])
-    below = library.addends.simplest(700)
+    below = _apart_from_one(library.addends.simplest(700), task.n_fit)
     formulation = Sum(transform, task.y, above, task.n_fit, below)
     prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
     target, share = prepared.residual(formulation.target[: task.n_fit])
@@ -272,6 +321,16 @@ def _quotients(
         return
     [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
     hits = formulation.fit(prepared.index[pairs])
+    # Some terms of the divisor alone may add up to one, which explains nothing.
+    is_above = prepared.index < len(above)
+    simple = np.concatenate(
+        [np.flatnonzero(part)[:_SIMPLE_PARTS] for part in (is_above, ~is_above)]
+    )
+    n_above = min(_SIMPLE_PARTS, int(is_above.sum()))
+    [triples] = best_triples(
+        prepared, target[None], simple, n_above, _N_TRIPLES, out_of_time
+    )
+    hits += formulation.fit(prepared.index[triples])
     for sets in pursue(prepared, target, pairs, 100, 4, out_of_time):
         hits += formulation.fit(prepared.index[sets])
     yield from ((formulation, hit) for hit in hits)
