@@ -168,8 +168,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--noise", help="levels, separated by commas")
     add(
         "--rescale",
-        type=float,
-        default=0.0,
+        type=int,
+        default=0,
         metavar="DECADES",
         help="multiply columns and targets by powers of ten up to so many decades",
     )

@@ -64,9 +64,9 @@ class Protocol:
         Take the suite's own training and test rows, unsplit.
     seconds : float
         Default budget of a fit.
-    rescale : float
-        Decades: every column and the target of a formula are multiplied by powers of
-        ten between minus and plus so many, drawn per problem and seed.
+    rescale : int
+        Decades: every column and the target of a formula are multiplied by whole powers
+        of ten between minus and plus so many, drawn per problem and seed.
     note : str
         What differs from the published protocol.
     """
@@ -82,7 +82,7 @@ class Protocol:
     scale_measured: bool = True
     published_rows: bool = False
     seconds: float = 3600.0
-    rescale: float = 0.0
+    rescale: int = 0
     note: str = ""
 
 
@@ -216,8 +216,9 @@ def prepare(
     if problem.formula is not None:
         X_unseen, y_unseen = problem.draw(N_UNSEEN, _UNSEEN_SEED)
     if protocol.rescale and X_unseen is not None and y_unseen is not None:
-        decades = np.random.default_rng([seed, *problem.name.encode()]).uniform(
-            -protocol.rescale, protocol.rescale, size=X_train.shape[1] + 1
+        most = protocol.rescale
+        decades = np.random.default_rng([seed, *problem.name.encode()]).integers(
+            -most, most, size=X_train.shape[1] + 1, endpoint=True
         )
         factors, factor = 10.0 ** decades[:-1], 10.0 ** decades[-1]
         X_train, X_test, X_unseen = (X * factors for X in (X_train, X_test, X_unseen))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from benchmarks.problems import select_problems
 from benchmarks.protocols import PROTOCOLS, prepare
@@ -11,7 +12,7 @@ from benchmarks.protocols import PROTOCOLS, prepare
 def test_rescaled_rows_obey_the_law_in_other_units():
     [problem], _ = select_problems(["Nguyen-7"])
     plain = PROTOCOLS["quick"]
-    scaled = replace(plain, rescale=20.0)
+    scaled = replace(plain, rescale=20)
 
     before, after = prepare(problem, plain, 3), prepare(problem, scaled, 3)
 
@@ -22,12 +23,14 @@ def test_rescaled_rows_obey_the_law_in_other_units():
     assert after.X_unseen is not None
     assert before.X_unseen is not None
     np.testing.assert_allclose(after.X_unseen / before.X_unseen, column[0], rtol=1e-12)
-    assert abs(np.log10(column[0])) > 1e-3
+    decades = np.log10(column[0])
+    assert decades == pytest.approx(round(decades), abs=1e-9)
+    assert round(decades) != 0
 
 
 def test_the_units_follow_from_the_seed():
     [problem], _ = select_problems(["Nguyen-7"])
-    scaled = replace(PROTOCOLS["quick"], rescale=20.0)
+    scaled = replace(PROTOCOLS["quick"], rescale=20)
 
     first, again, other = (prepare(problem, scaled, seed) for seed in (3, 3, 4))
 
