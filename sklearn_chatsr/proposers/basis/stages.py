@@ -110,7 +110,9 @@ def search_stages(
     yield written(task, list(_dense(task, transforms)))
     if out_of_time():
         return
-    yield written(task, list(_beside_polynomial(task, library, out_of_time)))
+    yield written(
+        task, list(_beside_polynomial(task, library, transforms, out_of_time))
+    )
     below = [t for t in transforms if t.name in _QUOTIENTS]
     yield from _quotients_of(task, library, below[:1], out_of_time)
     # There is no more noise than the best formula misses.
@@ -272,23 +274,24 @@ def _dense(
 
 
 def _beside_polynomial(
-    task: Task, library: Library, out_of_time: Callable[[], bool]
+    task: Task,
+    library: Library,
+    transforms: Sequence[Transform],
+    out_of_time: Callable[[], bool],
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Yield a polynomial of every column plus one or two terms of any kind."""
     degree = {1: 5, 2: 4, 3: 3}.get(len(task.columns), 2)
     powers = polynomial_of_each(task.columns, degree)
     if not np.isfinite(powers.values).all():
         return
-    formulation = Sum(TRANSFORMS[0], task.y, library.addends, task.n_fit, beside=powers)
-    prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
-    target, share = prepared.residual(formulation.target[: task.n_fit])
-    if share < 1e-12:
-        return
-    single = np.argsort(-np.abs(prepared.rows @ target), kind="stable")[:60]
-    hits = formulation.fit(prepared.index[single][:, None])
-    [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
-    hits += formulation.fit(prepared.index[pairs])
-    yield from ((formulation, hit) for hit in hits if hit.fvu < 1e-12)
+    sums = [
+        Sum(t, task.y, library.addends, task.n_fit, beside=powers) for t in transforms
+    ]
+    prepared = sums[0].candidates(_MOST_QUOTIENT_TERMS, sums[1:])
+    found = _singles(sums, prepared)
+    for t, _, hits in _pairs(sums, prepared, out_of_time):
+        found += [(sums[t], hit) for hit in hits]
+    yield from (item for item in found if item[1].fvu < 1e-12)
 
 
 def _dense_hit(formulation: Formulation) -> Hit | None:
