@@ -91,7 +91,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         JSONL file that every sample is written to at once. When it exists, the search
         goes on where it ended: its samples count and are not drawn again.
     random_state : int, RandomState instance or None, default=None
-        Seed of every draw.
+        Seed of every draw. The grammar, a record, a local model and None give the same
+        formula for the same seed, unless ``max_time`` ends the search. While a server
+        writes, mutations go on, and how many there are depends on the clock.
     verbose : int, default=0
         1 draws a progress bar with the best formula so far.
 

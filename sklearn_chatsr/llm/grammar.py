@@ -63,6 +63,7 @@ class GrammarLanguageModel:
     """
 
     name = "grammar"
+    repeatable = True
 
     def __init__(
         self, variables: Sequence[str], n_parameters: int, parameters: str = "params"

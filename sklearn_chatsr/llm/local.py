@@ -54,6 +54,8 @@ class LocalLanguageModel:
     On a CPU that other work shares, ``torch.set_num_threads(1)`` is often the fastest.
     """
 
+    repeatable = True
+
     def __init__(
         self,
         path: str | Path,

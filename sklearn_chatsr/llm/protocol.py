@@ -45,6 +45,12 @@ class LanguageModel(Protocol):
     ----------
     name : str
         How the model is called in tables and records.
+
+    Notes
+    -----
+    A back-end may say ``repeatable = True``: with the same seed a run is to end with
+    the same formula. The search then does nothing that depends on how long an answer
+    takes. With other back-ends it goes on mutating programs until the answer is there.
     """
 
     name: str

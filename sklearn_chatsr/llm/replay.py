@@ -43,6 +43,9 @@ class RecordingLanguageModel:
     True
     """
 
+    # Prompts that depend on the clock would not be met again in a replay.
+    repeatable = True
+
     def __init__(self, model: LanguageModel, path: str | Path) -> None:
         self.model = model
         self.path = Path(path)
@@ -93,6 +96,8 @@ class ReplayLanguageModel:
     ValueError
         If the file is no record.
     """
+
+    repeatable = True
 
     def __init__(self, path: str | Path, match: str = "request") -> None:
         if match not in ("request", "order"):

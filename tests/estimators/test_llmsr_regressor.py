@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
 import time
 
 import numpy as np
@@ -15,8 +16,10 @@ from sklearn_chatsr.estimators.language_models import (
     default_prefill,
     make_language_model,
 )
-from sklearn_chatsr.llm import Completion, LanguageModelError
+from sklearn_chatsr.llm import Completion, LanguageModelError, RecordingLanguageModel
 from sklearn_chatsr.proposers.programs import Specification
+from sklearn_chatsr.proposers.programs.mutation import Mutator
+from sklearn_chatsr.proposers.programs.search import ProgramSettings
 
 
 @pytest.mark.filterwarnings("ignore:X has .* columns, of which the 10")
@@ -35,17 +38,31 @@ def decay():
     return frame, 2.5 * X[:, 0] * np.exp(-0.5 * X[:, 1]) + 1.5
 
 
+@pytest.fixture
+def noisy(decay):
+    X, y = decay
+    return X, y + 0.1 * np.random.default_rng(1).normal(size=len(y))
+
+
 class Scripted:
-    """Answer from a list: texts, or an error to raise, or seconds to sleep."""
+    """Answer from a list: texts, or an error to raise, or seconds to sleep.
+
+    Answers come after so many seconds, and not before an event.
+    """
 
     name = "scripted"
 
-    def __init__(self, *script):
+    def __init__(self, *script, seconds=0.0, until=None, repeatable=False):
         self.script = list(script)
+        self.seconds, self.until = seconds, until
+        self.repeatable = repeatable
         self.prompts = []
 
     def complete(self, prompt, n, *, seed=None):
         self.prompts.append(prompt)
+        time.sleep(self.seconds)
+        if self.until is not None:
+            self.until.wait()
         step = self.script.pop(0) if self.script else []
         if isinstance(step, Exception):
             raise step
@@ -143,13 +160,77 @@ def test_a_model_that_hangs_ends_with_the_time(decay):
 
 def test_a_model_that_hangs_at_once_leaves_what_mutations_found(decay):
     X, y = decay
+    start = time.monotonic()
 
     with pytest.warns(RuntimeWarning, match=r"after 0 samples.*did not answer"):
         model = LLMSRRegressor(
             language_model=Scripted(60.0), max_time=3.0, random_state=0
         ).fit(X, y)
 
+    assert time.monotonic() - start < 10
     assert model.score(X, y) > 0.9
+
+
+# Two seeds, eight mutations of at most four children, and four texts of the model.
+_FITS_OF_A_ROUND = 2 + 8 * 4 + 4
+
+
+def test_mutations_go_on_while_the_model_writes(noisy, monkeypatch):
+    n_moves, enough = 0, threading.Event()
+    children = Mutator.children
+
+    def counted(*args, **kwargs):
+        nonlocal n_moves
+        n_moves += 1
+        if n_moves > 5 * ProgramSettings().moves_per_prompt:
+            enough.set()
+        return children(*args, **kwargs)
+
+    monkeypatch.setattr(Mutator, "children", counted)
+    scripted = Scripted(["    return t"] * 4, until=enough)
+
+    model = LLMSRRegressor(
+        language_model=scripted, n_samples=4, max_time=60.0, random_state=0
+    ).fit(*noisy)
+
+    assert enough.is_set()
+    assert model.report_["n_samples"] == 4
+
+
+def test_an_exact_law_is_not_mutated_while_the_model_writes(decay):
+    scripted = Scripted(["    return t"] * 4, seconds=1.0)
+    law = "return params[0]*mass_kg*np.exp(params[1]*t) + params[2]"
+
+    model = LLMSRRegressor(
+        language_model=scripted, n_samples=4, initial_program=law, random_state=0
+    ).fit(*decay)
+
+    assert model.report_["n_fits"] <= _FITS_OF_A_ROUND + 1
+
+
+def test_a_repeatable_model_may_take_its_time_without_effect(noisy):
+    bodies = [["    return t", "    return params[0]*t", "    return mass_kg"]] * 2
+
+    def fit(seconds):
+        scripted = Scripted(*bodies, seconds=seconds, repeatable=True)
+        model = LLMSRRegressor(language_model=scripted, n_samples=6, random_state=0)
+        model.fit(*noisy)
+        return model.expression_, model.report_["n_fits"]
+
+    assert fit(seconds=1.0) == fit(seconds=0.0)
+
+
+def test_a_run_that_was_recorded_is_repeated(noisy, tmp_path):
+    path = tmp_path / "record.jsonl"
+    slow = Scripted(*[["    return t", "    return mass_kg"]] * 4, seconds=0.3)
+    settings = {"n_samples": 8, "random_state": 0}
+
+    recorded = LLMSRRegressor(
+        language_model=RecordingLanguageModel(slow, path), **settings
+    ).fit(*noisy)
+    again = LLMSRRegressor(language_model=f"replay:{path}", **settings).fit(*noisy)
+
+    assert again.expression_ == recorded.expression_
 
 
 def test_a_server_of_llama_cpp_is_sent_a_grammar_where_asked():
@@ -184,11 +265,14 @@ def test_garbage_is_counted_and_harms_nothing(decay):
     assert model.score(X, y) > 0.9
 
 
-def test_an_interrupted_run_goes_on_without_losing_a_sample(decay, tmp_path):
+@pytest.mark.parametrize("mutation", [False, True])
+def test_an_interrupted_run_goes_on_without_losing_a_sample(decay, tmp_path, mutation):
     X, y = decay
     log = tmp_path / "run.jsonl"
-    settings = {"n_samples": 24, "random_state": 0, "log_path": log, "mutation": False}
-    first = Scripted(*[["    return t", "    return t*t"]] * 4, LanguageModelError("x"))
+    settings = {"n_samples": 24, "random_state": 0, "log_path": log}
+    settings["mutation"] = mutation
+    texts = ["    return t", "    return t*t"]
+    first = Scripted(*[texts] * 4, LanguageModelError("x"), seconds=0.2)
     with pytest.warns(RuntimeWarning, match="after 8 samples"):
         LLMSRRegressor(language_model=first, **settings).fit(X, y)
     with log.open("a") as file:

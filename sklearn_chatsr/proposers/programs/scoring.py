@@ -31,6 +31,8 @@ _SPELLED = 6
 _FINAL_ROWS = 100_000
 # Programs that cost more than this many others are not worth a second look.
 _LOOKED_AT = 100
+# Programs that are looked up when they come again; more would fill the memory.
+_KNOWN = 100_000
 
 
 class Scorer:
@@ -126,6 +128,9 @@ class Scorer:
         member = None
         if not fit.failed:
             member = self.judge(fit.expression.simplify(), source)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+            self._held_out.clear()
         self._known[key] = member
         return member
 

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,8 @@ _MOST_SILENT = 5
 # Rounds that go on after an exact formula was found: a shorter one may say the same.
 _SHORTENING_ROUNDS = 10
 
+_Answer = queue.SimpleQueue[list[Completion] | BaseException]
+
 
 @dataclass(frozen=True)
 class ProgramSettings:
@@ -48,7 +50,7 @@ class ProgramSettings:
         Texts per prompt, programs that a prompt shows, islands, and samples between
         resets.
     moves_per_prompt : int
-        Mutations after each prompt; 0 for none.
+        Mutations after each prompt, at least; 0 for none.
     diagnostics, show_scores : bool
         What prompts tell.
     prefill : str
@@ -95,13 +97,15 @@ class ProgramSearch:
     specification : Specification
         The problem in words.
     model : LanguageModel or None
-        Writes bodies; None leaves everything to mutations.
+        Writes bodies; None leaves everything to mutations. While one that is not
+        `repeatable` writes, mutations go on until its answer is there.
     settings : ProgramSettings
         Counts.
     log : SampleLog
         Samples of an interrupted run, which count, and where new ones go.
     seed : int
-        Everything random follows from it, round by round.
+        Everything random follows from it, round by round, but for the number of
+        mutations that the model leaves time for.
     deadline : float
         End on the clock of `time.monotonic`, seconds.
     progress : callable, optional
@@ -198,16 +202,16 @@ class ProgramSearch:
         n = min(
             self.settings.samples_per_prompt, self.settings.n_samples - self.n_samples
         )
-        collect = None
+        answer = None
         if self.model is not None:
-            collect = self._ask(self._prompt(island, rng), n, rng)
+            answer = self._ask(self.model, self._prompt(island, rng), n, rng)
         # Mutations use the time in which the model writes.
         if self._mutator is not None:
-            self._mutate(island, rng)
-        if collect is None:
+            self._mutate(self._mutator, self._moves(island, rng, answer))
+        if self.model is None or answer is None:
             self.n_samples += n
         else:
-            for completion in collect():
+            for completion in self._collect(self.model.name, answer)[:n]:
                 self._take(completion, island)
         if self.buffer.reset_when_due(self.n_samples, rng):
             self.scorer.spell_best()
@@ -230,18 +234,11 @@ class ProgramSearch:
         )
 
     def _ask(
-        self, prompt: str, n: int, rng: np.random.Generator
-    ) -> Callable[[], list[Completion]]:
-        """Ask the model in a thread, so that one that hangs cannot hold up the end.
-
-        What is returned waits for the answer.
-        """
-        model = self.model
-        assert model is not None  # for the type checker
+        self, model: LanguageModel, prompt: str, n: int, rng: np.random.Generator
+    ) -> _Answer:
+        """Ask the model in a thread, so that one that hangs cannot hold up the end."""
         seed = int(rng.integers(2**31 - 1))
-        answer: queue.SimpleQueue[list[Completion] | BaseException] = (
-            queue.SimpleQueue()
-        )
+        answer: _Answer = queue.SimpleQueue()
 
         def ask() -> None:
             try:
@@ -250,11 +247,10 @@ class ProgramSearch:
                 answer.put(error)
 
         threading.Thread(target=ask, daemon=True).start()
-        return lambda: self._collect(model.name, answer)[:n]
+        return answer
 
-    def _collect(
-        self, name: str, answer: queue.SimpleQueue[list[Completion] | BaseException]
-    ) -> list[Completion]:
+    def _collect(self, name: str, answer: _Answer) -> list[Completion]:
+        """Wait for the answer, but not beyond the deadline."""
         wait = self.deadline - time.monotonic()
         try:
             got = answer.get(timeout=max(wait, 0.0) if np.isfinite(wait) else None)
@@ -308,16 +304,34 @@ class ProgramSearch:
 
     # Mutations
 
-    def _mutate(self, island: int, rng: np.random.Generator) -> None:
-        assert self._mutator is not None  # for the type checker
+    def _moves(
+        self, island: int, rng: np.random.Generator, answer: _Answer | None
+    ) -> Iterator[tuple[int, np.random.Generator]]:
+        """Give island and generator of each mutation of a round.
+
+        Those that fit in while the model writes have a generator of their own: the
+        clock decides how many there are, and must not disturb the other draws.
+        """
         for _ in range(self.settings.moves_per_prompt):
+            yield island, rng
+        if answer is None or getattr(self.model, "repeatable", False):
+            return
+        rng = np.random.default_rng([self.seed, 4, self._round])
+        while answer.empty() and not self._is_found():
+            island = (island + 1) % self.settings.n_islands
+            yield island, rng
+
+    def _mutate(
+        self, mutator: Mutator, moves: Iterator[tuple[int, np.random.Generator]]
+    ) -> None:
+        for island, rng in moves:
             if self._is_over():
                 return
             drawn = self.buffer.islands[island].draw(3, rng)
             if not drawn:
                 return
             *mates, parent = (member.expression for member in drawn)
-            for child in self._mutator.children(parent, mates, rng):
+            for child in mutator.children(parent, mates, rng):
                 member = self.scorer.score(child, "mutation")
                 best = self.buffer.islands[island].best
                 if member is None or not self.buffer.register(member, island):
