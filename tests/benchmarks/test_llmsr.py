@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,7 +89,6 @@ def test_files_of_llm_srbench_are_read(tmp_path):
 
 
 def test_the_hdf5_file_of_llm_srbench_is_read(tmp_path):
-    h5py = pytest.importorskip("h5py")
     inner = np.arange(12.0).reshape(4, 3)
     with h5py.File(tmp_path / "lsr_bench_data.hdf5", "w") as file:
         laws = file.create_group("lsr_synth/chem_react/CRK0")
@@ -114,7 +114,6 @@ def test_the_hdf5_file_of_llm_srbench_is_read(tmp_path):
 
 
 def test_an_hdf5_file_without_test_rows_is_refused(tmp_path):
-    h5py = pytest.importorskip("h5py")
     path = tmp_path / "bad.hdf5"
     with h5py.File(path, "w") as file:
         file.create_group("set/one")["train"] = np.ones((2, 2))
