@@ -66,7 +66,7 @@ class BasisProposer:
 
         seen: set[tuple[str, ...]] = set()
         search = self._trees(problem, rng, out_of_time)
-        while True:
+        while not out_of_time():
             # Not around the yield: the caller keeps its own error state.
             with np.errstate(all="ignore"):
                 trees = next(search, None)
@@ -81,8 +81,6 @@ class BasisProposer:
                     batch.append(expression)
             if batch or not (trees or out_of_time()):
                 yield batch
-            if out_of_time():
-                return
 
     def _trees(
         self,

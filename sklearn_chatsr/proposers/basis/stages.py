@@ -50,7 +50,8 @@ def search_stages(
     """Yield lists of formulas, the stages one by one, and None between turns.
 
     The first turn, up to sums of a few terms, is most of the way for a fraction of the
-    time.
+    time. Who asks looks at the clock after each list; within the stages it is looked at
+    where a list takes long.
 
     Parameters
     ----------
@@ -62,11 +63,7 @@ def search_stages(
         Asked between blocks of work.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
-    if out_of_time():
-        return
     yield written(task, list(power_laws_beside_constant(task, transforms)))
-    if out_of_time():
-        return
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]
     if out_of_time():
@@ -79,8 +76,6 @@ def search_stages(
     held = trees if _exact_but_long(found) else []
     if not held:
         yield trees
-        if out_of_time():
-            return
     if np.all(task.y != 0):
         for found in _products(task, library, out_of_time):
             trees = written(task, found)
@@ -88,31 +83,20 @@ def search_stages(
                 held = held + trees
                 break
             yield trees
-            if out_of_time():
-                return
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
-    if out_of_time():
-        return
     longer = _triples(sums, prepared, out_of_time)
     ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
     for t, sets, _ in ranked[:5]:
         longer += _longer(sums[t], prepared, sets, out_of_time)
     longer += power_laws_beside_term(task, out_of_time)
     yield written(task, longer)
-    if out_of_time():
-        return
     yield None
     yield written(task, _columns_over_target(task, library, out_of_time))
-    if out_of_time():
-        return
     yield written(task, list(_dense(task, transforms)))
-    if out_of_time():
-        return
-    yield written(
-        task, list(_beside_polynomial(task, library, transforms, out_of_time))
-    )
+    beside = _beside_polynomial(task, library, transforms, out_of_time)
+    yield written(task, list(beside))
     below = [t for t in transforms if t.name in _QUOTIENTS]
     yield from _quotients_of(task, library, below[:1], out_of_time)
     # There is no more noise than the best formula misses.
@@ -132,8 +116,6 @@ def _quotients_of(
     out_of_time: Callable[[], bool],
 ) -> Iterator[list[Tree] | None]:
     for transform in transforms:
-        if out_of_time():
-            return
         yield written(task, list(_quotients(task, library, transform, out_of_time)))
         yield None
 
