@@ -296,7 +296,7 @@ class _Product:
                     self.coefficient = times(self.coefficient, value)
                     continue
             factors.append((base, exponent))
-        factors = _under_one_root(factors)
+        factors = _under_one_root(_join_conjugates(factors))
         if not factors:
             return self.coefficient
         if len(factors) == 1 and factors[0][1] == 1:
@@ -329,6 +329,31 @@ class _Product:
                 terms: list[tuple[Node, Number]] = [(t, OPEN) for t, _ in base[2]]
                 terms[0] = (terms[0][0], 1)
                 self.exponents[i] = (("+", constant, tuple(terms)), exponent)
+
+
+def _join_conjugates(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Number]]:
+    """Write (a + b)*(a - b) as a^2 - b^2, which is shorter."""
+    for one, exponent in factors:
+        addends = _two_addends(one)
+        if not (addends and isinstance(exponent, int)):
+            continue
+        (a, p), (b, q) = addends
+        other = _sum([(a, p), (b, times(q, -1))])
+        if (other, exponent) in factors:
+            squares = [(_product([(a, 2)]), times(p, p))]
+            squares.append((_product([(b, 2)]), times(times(q, q), -1)))
+            rest = [factor for factor in factors if factor[0] not in (one, other)]
+            return _join_conjugates([*rest, (_sum(squares), exponent)])
+    return factors
+
+
+def _two_addends(node: Node) -> list[tuple[Node, Number]] | None:
+    """Give the terms of a sum of two with known coefficients; a number counts."""
+    if not (isinstance(node, tuple) and node[0] == "+"):
+        return None
+    addends = [*node[2], (1, node[1])] if node[1] != 0 else list(node[2])
+    known = OPEN not in (c for _, c in addends)
+    return addends if len(addends) == 2 and known else None
 
 
 def _under_one_root(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Number]]:

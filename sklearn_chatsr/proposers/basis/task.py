@@ -14,7 +14,7 @@ from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
 from sklearn_chatsr.proposers.basis.transforms import Transform
-from sklearn_chatsr.proposers.basis.trees import as_difference, as_power, release
+from sklearn_chatsr.proposers.basis.trees import as_power, release
 
 EXACT = 1e-15  # fraction of variance unexplained by an exact formula
 _NODE_BITS = 4.0
@@ -93,7 +93,7 @@ def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
         exact = hit.fvu < EXACT * 1e3
         for tree in formulation.tree(hit, exact):
             try:
-                whole = as_difference(task.wrap(tree))
+                whole = task.wrap(tree)
                 plain = as_power(Expression.from_tree(whole).simplify().to_tree())
             except (ValueError, OverflowError):
                 continue

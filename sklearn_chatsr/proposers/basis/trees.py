@@ -105,21 +105,6 @@ def complete_squares(
     return [(c, term) for term, c in left.items()], constant
 
 
-def as_difference(tree: Tree) -> Tree:
-    """Write ``(a - b)*(a + b)`` as ``a^2 - b^2``, which is shorter."""
-    if not isinstance(tree, tuple):
-        return tree
-    tree = (tree[0], *map(as_difference, tree[1:]))
-    if tree[0] == "mul":
-        for one, other in (tree[1:], tree[:0:-1]):
-            if not (isinstance(one, tuple) and isinstance(other, tuple)):
-                continue
-            same = one[1:] == other[1:] or one[1:] == other[:0:-1]
-            if same and (one[0], other[0]) == ("sub", "add"):
-                return ("sub", ("sq", one[1]), ("sq", one[2]))
-    return tree
-
-
 def as_power(tree: Tree) -> Tree:
     """Write ``exp(a*log(b))`` as ``b^a``, which is shorter."""
     if not isinstance(tree, tuple):
