@@ -295,9 +295,7 @@ class Search:
 
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
         if self._steps and expression.n_constants:
-            lower = unaliased(expression, self._steps).simplify()
-            if lower != expression:
-                self._archive(lower, self._loss(lower, self.rows.fit), source)
+            expression, loss = self._unaliased(expression, loss)
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
             return
@@ -308,6 +306,19 @@ class Search:
             loss = self._loss(expression, self.rows.judge)
         seconds = time.monotonic() - self.started
         self.archive.add(expression, loss, source, seconds)
+
+    def _unaliased(
+        self, expression: Expression, loss: float
+    ) -> tuple[Expression, float]:
+        """Give the formula at frequencies that the grids of the columns can show."""
+        lower = unaliased(expression, self._steps)
+        if lower == expression:
+            return expression, loss
+        # Digits that are lost in a high frequency come back.
+        fit = self.fitter.fit(lower, start=lower.constants)
+        if fit.failed:
+            return expression, loss
+        return fit.expression.simplify(), fit.loss
 
     def _spell_best(self, source: str) -> None:
         """Offer the best new candidates cheaper spellings of their constants."""

@@ -5,6 +5,7 @@ import pytest
 
 from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
+from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression
 
@@ -70,6 +71,19 @@ def test_better_values_for_a_known_form_are_fitted_again(search):
     archive = search.run([("two",)], lambda name: Two())
 
     assert archive.best("r2").r2 > 0.999999
+
+
+def test_an_oscillation_on_a_grid_has_the_lowest_frequency_that_fits():
+    X = np.linspace(-2, 2, 41)[:, None]
+    y = 0.3 * X[:, 0] * np.sin(2.1 * X[:, 0])
+    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1"])
+    fast = Expression.from_infix(f"0.3*x1*sin({2.1 + 60 * np.pi}*x1)")
+
+    search._take([fast], "a", ProgressBar(0, "formulas"))
+
+    exact = [c for c in search.archive if search.archive.cost.at_floor(c.loss)]
+    assert exact
+    assert all(abs(k) < 10 * np.pi for c in exact for k in c.expression.constants or ())
 
 
 def test_every_preset_asks_every_proposer():

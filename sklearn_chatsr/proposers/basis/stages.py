@@ -20,7 +20,7 @@ from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.screening import Screen
-from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
+from sklearn_chatsr.proposers.basis.task import EXACT, Task, is_exact, screens, written
 from sklearn_chatsr.proposers.basis.terms import Array, Terms
 from sklearn_chatsr.proposers.basis.transforms import (
     TRANSFORMS,
@@ -121,7 +121,7 @@ def _quotients_of(
 
 
 def _exact_but_long(found: Sequence[tuple[Formulation, Hit]]) -> bool:
-    exact = [formulation.nodes(hit) for formulation, hit in found if hit.fvu < EXACT]
+    exact = [f.nodes(hit) for f, hit in found if is_exact(hit)]
     return min(exact, default=0) > _SHORT
 
 

@@ -69,6 +69,11 @@ def screens(task: Task, transforms: Sequence[Transform]) -> tuple[Screen, Screen
     return Screen(one, targets), Screen(base, log_y[None])
 
 
+def is_exact(hit: Hit) -> bool:
+    """Tell whether a hit misses nothing but what rounding of its powers leaves."""
+    return hit.fvu < 1e3 * EXACT
+
+
 def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
     """Rank hits by description length and write the best ones as formulas."""
     n_check = min(len(task.y) - task.n_fit, _MOST_CHECKED)
@@ -90,7 +95,7 @@ def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
     trees: dict[Tree, None] = {}
     for number in ranked:
         formulation, hit = found[number]
-        exact = hit.fvu < EXACT * 1e3
+        exact = is_exact(hit)
         for tree in formulation.tree(hit, exact):
             try:
                 whole = task.wrap(tree)
