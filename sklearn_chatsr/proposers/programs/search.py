@@ -317,7 +317,9 @@ class ProgramSearch:
         if answer is None or getattr(self.model, "repeatable", False):
             return
         rng = np.random.default_rng([self.seed, 4, self._round])
-        while answer.empty() and not self._is_found():
+        left = _SHORTENING_ROUNDS * self.settings.moves_per_prompt
+        while answer.empty() and left:
+            left -= self._is_found()
             island = (island + 1) % self.settings.n_islands
             yield island, rng
 
