@@ -28,7 +28,7 @@ _MOST_COLUMNS = 12
 _ROWS_PER_PARAMETER, _ENOUGH_PER_PARAMETER = 4, 12
 # F statistics: of a column that is gone, and of one that is there.
 _ABSENT, _PRESENT = 4.0, 10.0
-_LONG_TAIL = 0.5
+_LONG_TAIL = 0.5  # share of the variance that a fiftieth of the rows makes
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
 # An error that is not small against 1/4 leaves every power next to a half.
 _STANDARD_ERRORS = 2.5

@@ -31,8 +31,9 @@ from sklearn_chatsr.proposers.basis.triples import best_triples
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
-# Terms of which all triples are tried.
-_SIMPLE, _SIMPLE_PARTS, _N_TRIPLES = 300, 400, 100
+# Terms of which all triples are tried: for all targets at once, and for a single one.
+_SIMPLE, _SIMPLE_PARTS = 300, 400
+_N_TRIPLES = 100
 # An exact fit of all terms at once that these rows confirm is no coincidence.
 _SPARE_ROWS = 4
 _MOST_TERMS = 7500
@@ -98,6 +99,7 @@ def search_stages(
     beside = _beside_polynomial(task, library, transforms, out_of_time)
     yield written(task, list(beside))
     below = [t for t in transforms if t.name in _QUOTIENTS]
+    # The target itself first; the others can wait where noise is likely.
     yield from _quotients_of(task, library, below[:1], out_of_time)
     # There is no more noise than the best formula misses.
     some_noise = min((hit.fvu for _, hit in longer), default=1.0) > _LITTLE
@@ -157,10 +159,7 @@ def _products(
     [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
     hits = formulation.fit(prepared.index[pairs])
     yield [(formulation, hit) for hit in hits]
-    simple = np.arange(min(_SIMPLE_PARTS, len(prepared.rows)))
-    [triples] = best_triples(
-        prepared, target[None], simple, len(simple), _N_TRIPLES, out_of_time
-    )
+    [triples] = _simplest_triples(prepared, target[None], _SIMPLE_PARTS, out_of_time)
     hits = formulation.fit(prepared.index[triples])
     for sets in pursue(prepared, target, pairs, 100, 3, out_of_time):
         hits += formulation.fit(prepared.index[sets])
@@ -182,15 +181,19 @@ def _triples(
     sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
 ) -> list[tuple[Formulation, Hit]]:
     which, targets = _open_targets(sums, prepared)
-    simple = np.arange(min(_SIMPLE, len(prepared.rows)))
-    found = best_triples(
-        prepared, targets, simple, len(simple), _N_TRIPLES, out_of_time
-    )
+    found = _simplest_triples(prepared, targets, _SIMPLE, out_of_time)
     return [
         (sums[t], hit)
         for t, triples in zip(which, found, strict=True)
         for hit in sums[t].fit(prepared.index[triples])
     ]
+
+
+def _simplest_triples(
+    prepared: Candidates, targets: Array, most: int, out_of_time: Callable[[], bool]
+) -> list[npt.NDArray[np.intp]]:
+    chosen = np.arange(min(most, len(prepared.rows)))
+    return best_triples(prepared, targets, chosen, len(chosen), _N_TRIPLES, out_of_time)
 
 
 def _open_targets(sums: Sequence[Sum], prepared: Candidates) -> tuple[list[int], Array]:
@@ -223,13 +226,17 @@ def _columns_over_target(
 ) -> list[tuple[Formulation, Hit]]:
     over = [t for t in columns_over_target(task.columns) if t.applies(task.y)]
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in over]
-    if not sums:
-        return []
-    prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
-    pairs = _pairs(sums, prepared, out_of_time)
-    found: list[tuple[Formulation, Hit]] = []
-    found += ((sums[t], hit) for t, _, hits in pairs for hit in hits)
-    return found + _singles(sums, prepared)
+    return _one_or_two(sums, _MOST_TERMS, out_of_time) if sums else []
+
+
+def _one_or_two(
+    sums: Sequence[Sum], most: int, out_of_time: Callable[[], bool]
+) -> list[tuple[Formulation, Hit]]:
+    prepared = sums[0].candidates(most, sums[1:])
+    found = _singles(sums, prepared)
+    for t, _, hits in _pairs(sums, prepared, out_of_time):
+        found += [(sums[t], hit) for hit in hits]
+    return found
 
 
 def _dense(
@@ -269,10 +276,7 @@ def _beside_polynomial(
     sums = [
         Sum(t, task.y, library.addends, task.n_fit, beside=powers) for t in transforms
     ]
-    prepared = sums[0].candidates(_MOST_QUOTIENT_TERMS, sums[1:])
-    found = _singles(sums, prepared)
-    for t, _, hits in _pairs(sums, prepared, out_of_time):
-        found += [(sums[t], hit) for hit in hits]
+    found = _one_or_two(sums, _MOST_QUOTIENT_TERMS, out_of_time)
     yield from (item for item in found if item[1].fvu < 1e-12)
 
 
