@@ -21,6 +21,9 @@ from training.skeletons import Skeleton
 Batch = dict[str, torch.Tensor]
 
 _PROMPT_BUCKET = 8  # tokens
+# Tokens and points are padded to multiples of this: torch keeps a kernel, and its
+# memory, for every shape that it has met.
+_SHAPE_BUCKET = 8
 # Encoded targets that are kept; a run of many hours would hold ever more.
 _MOST_KNOWN = 200_000
 
@@ -192,6 +195,7 @@ class Batcher:
         prompts = [all_prompts[row] for row in rows]
         targets = [ids[row] for row in rows]
         length = max(len(p) + len(t) for p, t in zip(prompts, targets, strict=True))
+        length = _rounded_up(length)
         pad = self.processor.tokenizer.pad_token_id
         input_ids = np.full((len(rows), length), pad)
         labels = np.full((len(rows), length), -100)
@@ -202,6 +206,7 @@ class Batcher:
             labels[i, len(prompt) : end] = target
             attention[i, :end] = 1
         n_points = max(1, int(arrays["point_mask"][rows].sum(axis=1).max()))
+        n_points = min(_rounded_up(n_points), arrays["points"].shape[1])
         n_columns = int(arrays["n_columns"][rows].max())
         return {
             "input_ids": torch.from_numpy(input_ids),
@@ -212,6 +217,10 @@ class Batcher:
             "column_mask": torch.from_numpy(arrays["column_mask"][rows]),
             "statistics": torch.from_numpy(arrays["statistics"][rows, : 1 + n_columns]),
         }
+
+
+def _rounded_up(length: int) -> int:
+    return -(-length // _SHAPE_BUCKET) * _SHAPE_BUCKET
 
 
 def _as_seen(

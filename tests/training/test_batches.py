@@ -80,3 +80,10 @@ def test_prompts_are_encoded_as_the_processor_encodes_them(processor, pool):
             processor.prompt_text(3, text), add_special_tokens=False
         )["input_ids"]
         assert batcher._prompts([3], [text]) == [whole]
+
+
+def test_batches_have_few_shapes(processor, pool):
+    batches = cut(processor, pool)
+
+    assert {batch["input_ids"].shape[1] % 8 for batch in batches} == {0}
+    assert {batch["points"].shape[1] % 8 for batch in batches} == {0}
