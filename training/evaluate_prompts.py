@@ -12,7 +12,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -71,11 +71,16 @@ class Recovery:
     none, true, wrong : bool
         Without a prompt, with true properties, and with those of another formula that
         do not hold.
+    true_drawn, wrong_drawn : bool
+        The same as the estimator draws: half of the candidates with the prompt, half
+        without.
     """
 
     none: bool
     true: bool
     wrong: bool
+    true_drawn: bool
+    wrong_drawn: bool
 
 
 class Evaluation:
@@ -109,7 +114,9 @@ class Evaluation:
         self.drawer = PropertyDrawer()
         self.rng = np.random.default_rng([seed, 11])
 
-    def candidates(self, tables: Tables, prompt: str | None) -> list[Expression]:
+    def candidates(
+        self, tables: Tables, prompt: str | None, share: float = 1.0
+    ) -> list[Expression]:
         """Draw candidates for the first half of the rows."""
         half = tables.X.shape[1] // 2
         return generate_candidates(
@@ -117,13 +124,15 @@ class Evaluation:
             self.processor,
             tables.X[0, :half],
             tables.y[0, :half],
-            n_candidates=self.n_candidates,
+            n_candidates=round(share * self.n_candidates),
             prompt=prompt,
             seed=self.seed,
             hide_points=self.hide_points,
         )
 
-    def drawn(self, tables: Tables, prompt: str) -> list[Expression]:
+    def drawn(
+        self, tables: Tables, prompt: str, share: float = 1.0
+    ) -> list[Expression]:
         """Draw candidates for the same rows as the estimator does."""
         half = tables.X.shape[1] // 2
         return draw(
@@ -131,7 +140,7 @@ class Evaluation:
             self.processor,
             tables.X[0, :half],
             tables.y[0, :half],
-            n_candidates=self.n_candidates,
+            n_candidates=round(share * self.n_candidates),
             rules=Constraints(()),
             prompt=Prompt(prompt),
             columns=np.arange(tables.X.shape[2]),
@@ -170,20 +179,30 @@ class Evaluation:
             if set(p.variables) <= {f"x{j + 1}" for j in range(n_columns)}
             and not self.drawer.check(p, target)
         ][:3]
+        told, misled = (
+            write_prompt(properties, self.rng) if properties else ""
+            for properties in (true, wrong)
+        )
+        unprompted = self.candidates(tables, None, 0.5)
         return Recovery(
             *(
-                self._finds(tables, write_prompt(told, self.rng) if told else None)
-                for told in ([], true, wrong)
-            )
+                _holds(target, self.candidates(tables, text))
+                for text in (None, told or None, misled or None)
+            ),
+            *(
+                _holds(target, [*self.drawn(tables, text, 0.5), *unprompted])
+                for text in (told, misled)
+            ),
         )
 
     def _share(self, item: Property, candidates: Sequence[Expression]) -> float:
         obeyed = [self.drawer.check(item, c) for c in candidates]
         return float(np.mean(obeyed)) if obeyed else 0.0
 
-    def _finds(self, tables: Tables, prompt: str | None) -> bool:
-        key = tables.expression.canonical_key()
-        return any(c.canonical_key() == key for c in self.candidates(tables, prompt))
+
+def _holds(target: Expression, candidates: Sequence[Expression]) -> bool:
+    key = target.canonical_key()
+    return any(c.canonical_key() == key for c in candidates)
 
 
 def summarise_obedience(results: Sequence[Obedience]) -> dict[str, dict[str, float]]:
@@ -208,7 +227,7 @@ def summarise_recovery(results: Sequence[Recovery]) -> dict[str, float]:
     """Give the shares of recovered targets in percent."""
     return {
         name: round(100 * float(np.mean([getattr(r, name) for r in results])), 1)
-        for name in ("none", "true", "wrong")
+        for name in (f.name for f in fields(Recovery))
     }
 
 

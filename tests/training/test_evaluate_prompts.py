@@ -34,11 +34,16 @@ def test_shares_are_averaged_by_kind():
     }
     assert table["all"]["cases"] == 3
     assert summarise_recovery(
-        [Recovery(False, True, False), Recovery(True, True, False)]
+        [
+            Recovery(False, True, False, True, False),
+            Recovery(True, True, False, False, True),
+        ]
     ) == {
         "none": 50.0,
         "true": 100.0,
         "wrong": 0.0,
+        "true_drawn": 50.0,
+        "wrong_drawn": 50.0,
     }
 
 
