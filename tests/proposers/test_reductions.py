@@ -3,18 +3,35 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sklearn_chatsr.proposers.basis.reductions import plain_powers
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers.basis.reductions import reduced
+from sklearn_chatsr.proposers.basis.scaling import find_scaling
+from sklearn_chatsr.proposers.basis.terms import Columns
 
 
-def draw(seed, n_columns):
-    return np.random.default_rng(seed).uniform(1, 3, size=(1000, n_columns))
+def draw(seed, n_columns, low=1, high=3):
+    return np.random.default_rng(seed).uniform(low, high, size=(1000, n_columns))
+
+
+def reduce(X, y):
+    return reduced(Columns.of(X, y), y, lambda: False)
+
+
+def value(tree, X):
+    return Expression.from_tree(tree).evaluate(X)
 
 
 def test_powers_in_front_of_the_law_are_found():
     X = draw(0, 4)
     y = X[:, 0] ** 2 / np.sqrt(X[:, 1]) * np.log(X[:, 2] + X[:, 3])
 
-    assert plain_powers(X, y) == {0: 2, 1: -0.5}
+    smallest, apart = reduce(X, y)
+
+    for problem in (smallest, apart):
+        assert value(problem.factor, X) == pytest.approx(X[:, 0] ** 2 / X[:, 1] ** 0.5)
+        assert problem.y == pytest.approx(np.log(X[:, 2] + X[:, 3]))
+    assert smallest.columns.leaves == [("add", "x3", "x4")]
+    assert apart.columns.leaves == ["x3", "x4"]
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -27,4 +44,61 @@ def test_an_angle_that_comes_near_zero_is_no_power(seed):
     y = q / (e * np.sqrt(r * r + d * d - 2 * r * d * np.cos(angle)))
 
     # Divided by the cube of the angle, a few rows near zero hide all the others.
-    assert plain_powers(X, y) == {0: 1, 4: -1}
+    for problem in reduce(X, y):
+        assert "x4" in problem.columns.leaves
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_units_that_the_law_does_not_notice_take_columns_away(noise):
+    X = draw(1, 5)
+    density, speed, width, viscosity, angle = X.T
+    number = viscosity / (density * speed * width)
+    clean = density * speed**2 * width**2 * np.sqrt(1 + number) * np.sin(angle / 3)
+    y = clean * (1 + noise * np.random.default_rng(2).standard_normal(len(X)))
+
+    smallest = reduce(X, y)[0]
+
+    assert len(smallest.columns) == 2
+    [group] = [
+        column
+        for leaf, column in zip(
+            smallest.columns.leaves, smallest.columns.values, strict=True
+        )
+        if leaf != "x5"
+    ]
+    assert np.ptp(np.abs(np.log(group)) - np.abs(np.log(number))) < 1e-9
+    assert value(smallest.factor, X) * smallest.y == pytest.approx(y)
+
+
+def test_the_units_of_mass_are_read_off_the_data():
+    X = draw(3, 3)
+    mass, length, force = X.T
+    y = np.sqrt(force * length / mass) * (1 + length**2)
+
+    scaling = find_scaling(X, y)
+
+    # A mass is a plain power in front; with it gone, so is the force.
+    assert scaling.exponents == {0: 1}
+    assert scaling.power == -0.5
+    smallest = reduce(X, y)[0]
+    assert smallest.columns.leaves == ["x2"]
+
+
+def test_a_law_that_changes_its_sign_is_divided_by_a_cosine():
+    X = draw(4, 4)
+    X[:, 1] = np.random.default_rng(5).uniform(0, 6, 1000)
+    y = X[:, 0] * np.cos(X[:, 1]) * (X[:, 2] ** 2 + X[:, 3])
+
+    smallest = reduce(X, y)[0]
+
+    quotient = y / value(smallest.factor, X)
+    assert smallest.y == pytest.approx(quotient)
+    assert "x2" not in smallest.columns.leaves
+    assert np.all(quotient > 0) or np.all(quotient < 0)
+
+
+def test_nothing_is_reduced_where_nothing_can_be():
+    X = draw(6, 3, -2, 2)
+    y = np.sin(X[:, 0] * X[:, 1]) + X[:, 2] * X[:, 0] ** 2 + np.exp(X[:, 1] - X[:, 2])
+
+    assert reduce(X, y) == []

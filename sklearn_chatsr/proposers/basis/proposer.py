@@ -10,15 +10,15 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.reductions import combined_columns, plain_powers
+from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import (
     Array,
     Columns,
     ordinary_scale,
-    product,
 )
+from sklearn_chatsr.proposers.basis.trees import with_factor
 from sklearn_chatsr.proposers.protocol import Problem
 
 logger = logging.getLogger(__name__)
@@ -100,17 +100,18 @@ class BasisProposer:
             return
         columns, y = columns.keep(used), y / scale
         searches = []
-        for factor, kept, rest in _reduced(columns, y, out_of_time):
-            outer: Tree = factor if scale == 1.0 else ("mul", scale, factor)
-            if kept is None:
+        for part in reduced(columns, y, out_of_time):
+            outer = part.factor if scale == 1.0 else ("mul", scale, part.factor)
+            if len(part.columns) == 0:
                 yield [outer]
                 continue
-            wrap = partial(_multiplied, outer)
+            wrap = partial(with_factor, outer)
             # Noise of y is as large as ever where y is divided.
-            weight = np.abs(y / np.where(rest == 0, 1.0, rest))
-            tasks = self._tasks(kept, rest, wrap, weight)
+            weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
+            tasks = self._tasks(part.columns, part.y, wrap, weight)
             searches.append(search_stages(*tasks, out_of_time))
-        tasks = self._tasks(columns, y, partial(_scaled, scale), None)
+        factor: Tree = "1" if scale == 1.0 else scale
+        tasks = self._tasks(columns, y, partial(with_factor, factor), None)
         searches.append(search_stages(*tasks, out_of_time))
         while searches:
             unfinished = []
@@ -129,7 +130,7 @@ class BasisProposer:
         self,
         columns: Columns,
         y: Array,
-        wrap: Callable[[Tree], Tree],
+        wrap: Callable[[Tree], Sequence[Tree]],
         weight: Array | None,
     ) -> tuple[Task, Task | None]:
         """Set up the problem on few rows, and on many if there are more."""
@@ -152,54 +153,3 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
-
-
-def _reduced(
-    columns: Columns, y: Array, out_of_time: Callable[[], bool]
-) -> list[tuple[Tree, Columns | None, Array]]:
-    """Divide out plain powers and combine columns until nothing more is found.
-
-    Returns
-    -------
-    list of (tree, Columns or None, ndarray)
-        The powers in front of the law, what columns are left (None when the powers are
-        the whole law), and the target over the powers. The smallest problem first, then
-        the one with all its columns still apart, which rests on less.
-    """
-    factor: Tree = "1"
-    apart: list[tuple[Tree, Columns | None, Array]] = []
-    smallest: list[tuple[Tree, Columns | None, Array]] = []
-    while len(columns) > 1 and not out_of_time():
-        X = columns.values.T
-        powers = plain_powers(X, y)
-        if powers:
-            leaves = columns.leaves
-            divided = product([(leaves[j], p) for j, p in powers.items()])
-            factor = _multiplied(factor, divided)
-            for j, p in powers.items():
-                y = y / np.abs(columns.values[j]) ** float(p)
-                if p.denominator == 1 and p % 2 and columns.values[j][0] < 0:
-                    y = -y
-            rest = [j for j in range(len(columns)) if j not in powers]
-            if not rest or np.ptp(y) <= 1e-9 * np.abs(y).max():
-                return [(factor, None, y), *apart]
-            columns = columns.keep(rest)
-            if not smallest:
-                apart = [(factor, columns, y)]
-                continue
-        else:
-            combined = combined_columns(X, y)
-            if combined is None:
-                break
-            columns = columns.combine(*combined)
-        smallest = [(factor, columns, y)]
-    logger.debug("Reduced to %s, divided by %s.", columns.leaves, factor)
-    return smallest + apart
-
-
-def _scaled(scale: float, tree: Tree) -> Tree:
-    return tree if scale == 1.0 else ("mul", scale, tree)
-
-
-def _multiplied(factor: Tree, tree: Tree) -> Tree:
-    return tree if factor == "1" else ("mul", factor, tree)

@@ -1,10 +1,10 @@
-"""Reductions: what the data say about the law before it is known.
+"""Reductions: smaller problems that the data lead to before the law is known.
 
-A smooth model of the target tells two things. In ``y = x1^p * g(x2, ...)`` nothing
-depends on ``x1`` once the right power is divided out. In ``y = g(x1 - x2, ...)``, and
+A smooth model of the target tells three things. In ``y = f(x1) * g(x2, ...)`` nothing
+depends on ``x1`` once the right factor is divided out. A change of units that the law
+does not notice takes one column away (`scaling`). In ``y = g(x1 - x2, ...)``, and
 likewise for sums, quotients and products, the other combination of the two columns has
-no influence. Either leaves a problem with one column less. The model need not be good:
-what it misses acts as noise that knows nothing of the column in question.
+no influence. Each leaves a problem with one column less.
 
 References
 ----------
@@ -14,114 +14,215 @@ symbolic regression. Science Advances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations
 from math import comb
 
 import numpy as np
 
-from sklearn_chatsr.proposers.basis.terms import Array
+from sklearn_chatsr.expressions import OPERATORS
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.scaling import SPAN, Scaling, find_scaling
+from sklearn_chatsr.proposers.basis.smooth import (
+    PRESENT,
+    degree_for,
+    f_statistics,
+    is_absent,
+    missed,
+    polynomial_around,
+    standardised,
+)
+from sklearn_chatsr.proposers.basis.terms import Array, Columns, power
+from sklearn_chatsr.proposers.basis.trees import size
 
-_POWERS = (1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2), 3, -3)
-_MOST_COLUMNS = 12
-_ROWS_PER_PARAMETER, _ENOUGH_PER_PARAMETER = 4, 12
-# F statistics: of a column that is gone, and of one that is there.
-_ABSENT, _PRESENT = 4.0, 10.0
-_LONG_TAIL = 0.5  # share of the variance that a fiftieth of the rows makes
+logger = logging.getLogger(__name__)
+
+_POWERS = tuple(Fraction(p, 2) for p in (2, -2, 4, -4, 6, -6, 1, -1))
+_CURVES = ("cos", "sin", "exp")
+_ENOUGH_PER_PARAMETER = 12  # rows
+_NEARLY = 0.8
+_TAIL = 0.02  # rows at either end of a column, where a polynomial is at its worst
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
-# An error that is not small against 1/4 leaves every power next to a half.
-_STANDARD_ERRORS = 2.5
-_LARGEST_ERROR = 0.03
-# Of a column that comes closer to 0 a power has a few huge values, and nothing else.
-_SPAN = 1e-3
 
 
-@np.errstate(all="ignore")
-def plain_powers(X: Array, y: Array) -> dict[int, Fraction]:
-    """Find the columns that are plain powers in front of the law.
+@dataclass(frozen=True)
+class Problem:
+    """What is left to explain.
+
+    Attributes
+    ----------
+    factor : tree
+        In front of the formula of ``y``.
+    columns : Columns
+        What it may depend on; none when y is constant.
+    y : ndarray of shape (n_rows,)
+        The target over the factor.
+    """
+
+    factor: Tree
+    columns: Columns
+    y: Array
+
+    def divided(self, j: int, factor: Tree, values: Array) -> Problem:
+        """Divide by a factor that holds all that column j has to say."""
+        rest = self.columns.keep([i for i in range(len(self.columns)) if i != j])
+        return Problem(_multiplied(self.factor, factor), rest, self.y / values)
+
+    def scaled(self, scaling: Scaling) -> Problem:
+        """Divide the target and all columns by powers of one column."""
+        by_pivot = [self._over(pivot, scaling) for pivot in scaling.pivots]
+        return min(
+            by_pivot, key=lambda p: sum(map(size, [p.factor, *p.columns.leaves]))
+        )
+
+    def _over(self, pivot: int, scaling: Scaling) -> Problem:
+        sign = scaling.exponents[pivot]
+        base, leaf = self.columns.values[pivot], self.columns.leaves[pivot]
+        shift = sign * scaling.power
+        changes = {j: -sign * a for j, a in scaling.exponents.items() if j != pivot}
+        columns = self.columns.times_powers(pivot, changes)
+        if shift == 0:
+            return Problem(self.factor, columns, self.y)
+        factor = _multiplied(self.factor, power(leaf, shift))
+        return Problem(factor, columns, self.y / base ** float(shift))
+
+
+def reduced(
+    columns: Columns, y: Array, out_of_time: Callable[[], bool]
+) -> list[Problem]:
+    """Divide out factors and put columns together until nothing more is found.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
-        Columns.
+    columns : Columns
+        The columns.
     y : ndarray of shape (n_rows,)
         The target.
+    out_of_time : callable
+        Asked between steps.
 
     Returns
     -------
-    dict of int to Fraction
-        Powers by column; empty when none is found, or there are too few rows to tell.
+    list of Problem
+        The smallest first, then the one with all its columns still apart, which rests
+        on less. Empty when nothing is found.
     """
-    degree = _degree(X)
-    if degree == 0 or X.shape[1] < 2:
-        return {}
-    found: dict[int, Fraction] = {}
-    one_sign = bool(np.all(y > 0) or np.all(y < 0))
-    features = _standardised(X)
-    for j in range(X.shape[1]):
-        size = np.abs(X[:, j])
-        if size.min() < _SPAN * size.max() or np.ptp(np.sign(X[:, j])) > 0:
+    start = problem = Problem("1", columns, y)
+    apart = None
+    while len(problem.columns) > 1 and not out_of_time():
+        scaling = find_scaling(problem.columns.values.T, problem.y)
+        if scaling is not None and len(scaling.exponents) == 1:
+            smaller: Problem | None = problem.scaled(scaling)
+        else:
+            smaller = _without_factor(problem)
+            if smaller is None:
+                apart = apart or problem
+                smaller = problem.scaled(scaling) if scaling else _together(problem)
+        if smaller is None:
+            break
+        problem = smaller
+        if np.ptp(problem.y) <= 1e-9 * np.abs(problem.y).max():
+            problem = Problem(problem.factor, columns.keep([]), problem.y)
+    logger.debug(
+        "Reduced to %s, divided by %s.", problem.columns.leaves, problem.factor
+    )
+    found = [problem]
+    if apart is not None and apart is not problem:
+        found.append(apart)
+    return [p for p in found if p is not start]
+
+
+def _multiplied(factor: Tree, tree: Tree) -> Tree:
+    """Write a product; a factor of one is left out."""
+    return tree if factor == "1" else ("mul", factor, tree)
+
+
+@np.errstate(all="ignore")
+def _without_factor(problem: Problem) -> Problem | None:
+    """Divide by a function of one column that is all that the column has to say."""
+    X, y = problem.columns.values.T, problem.y
+    degree = degree_for(X)
+    if degree == 0:
+        return None
+    features = standardised(X)
+    best: tuple[float, int, Tree, Array] | None = None
+    for j in range(len(problem.columns)):
+        factors = list(_factors(X[:, j], problem.columns.leaves[j]))
+        targets = [y, *(y / values for _, values in factors)]
+        inside, outside = polynomial_around(features, j, degree)
+        before, *after = f_statistics(outside, inside, np.array(targets))
+        if before < PRESENT or not after:
             continue
-        inside, outside = _polynomial(features, j, degree)
-        power = _tried_power(X[:, j], y, inside, outside)
-        if one_sign:
-            log_x, log_y = np.log(np.abs(X[:, j])), np.log(np.abs(y))
-            power = _read_power(log_x, log_y, inside[:, 1:], outside) or power
-        if power is not None:
-            found[j] = power
-    return found
+        k = int(np.argmin(after))
+        if not is_absent(after[k], before) or (best and best[0] < after[k]):
+            continue
+        # A wrong factor may leave a few huge values that nothing explains.
+        explained = 1.0 - missed(outside, targets[1 + k])
+        if explained > _NEARLY * (1.0 - missed(np.hstack([outside, inside]), y)):
+            best = (after[k], j, *factors[k])
+    return None if best is None else problem.divided(*best[1:])
+
+
+def _factors(x: Array, leaf: Tree) -> Iterator[tuple[Tree, Array]]:
+    """Give functions of one column that may be a factor, and their values."""
+    large = np.abs(x)
+    if large.min() > SPAN * large.max():
+        for exponent in _POWERS:
+            if np.all(x > 0) or (np.all(x < 0) and exponent.denominator == 1):
+                yield power(leaf, exponent), x ** float(exponent)
+    for name in _CURVES:
+        values = OPERATORS[name].numpy(x)
+        if np.isfinite(values).all() and np.all(values != 0):
+            yield (name, leaf), values
+            yield ("inv", (name, leaf)), 1.0 / values
 
 
 @np.errstate(all="ignore")
-def combined_columns(X: Array, y: Array) -> tuple[str, int, int] | None:
-    """Find two columns of which the law only knows one combination.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-        Columns.
-    y : ndarray of shape (n_rows,)
-        The target.
-
-    Returns
-    -------
-    tuple of (str, int, int) or None
-        ``"sub"``, ``"add"``, ``"div"`` or ``"mul"`` and the two columns; None when
-        there is no such pair, or there are too few rows to tell.
-    """
-    degree = _degree(X)
-    if degree == 0 or X.shape[1] < 2:
+def _together(problem: Problem) -> Problem | None:
+    """Put two columns together of which the law only knows one combination."""
+    X, y = problem.columns.values.T, problem.y
+    lowest, highest = np.quantile(X, [_TAIL, 1 - _TAIL], axis=0)
+    inner = np.all((X - lowest) * (highest - X) >= 0, axis=1)
+    X, y = X[inner], y[inner]
+    degree = degree_for(X)
+    if degree == 0:
         return None
     n_rows = _ENOUGH_PER_PARAMETER * comb(X.shape[1] + degree, degree)
     X, y = X[:n_rows], y[:n_rows]
-    targets = _smooth_targets(y)
+    target = _smoothest(X, y, degree)
+    plain = standardised(X)
     best: tuple[float, str, int, int] | None = None
     for j, k in combinations(range(X.shape[1]), 2):
+        inside, outside = polynomial_around(plain, k, degree)
+        [before] = f_statistics(outside, inside, target[None])
         for name, kept, gone in _combinations(X[:, j], X[:, k]):
             changed = X.copy()
             changed[:, j], changed[:, k] = kept, gone
-            features = _standardised(changed)
-            inside, outside = _polynomial(features, k, degree)
-            statistics = _f_statistics(outside, inside, targets)
-            which = int(np.argmin(statistics))
-            statistic = float(statistics[which])
-            if statistic < min(_ABSENT, best[0] if best else np.inf):
-                mine, others = _polynomial(np.delete(features, k, 1), j, degree)
-                target = targets[which]
-                present = _f_statistic(others, mine, target) > _PRESENT
-                if present and _missed(np.hstack([others, mine]), target) < _POOR:
-                    best = (statistic, name, j, k)
-    return None if best is None else best[1:]
+            features = standardised(changed)
+            inside, outside = polynomial_around(features, k, degree)
+            [statistic] = f_statistics(outside, inside, target[None])
+            if not is_absent(statistic, before) or (best and best[0] < statistic):
+                continue
+            mine, others = polynomial_around(np.delete(features, k, 1), j, degree)
+            [present] = f_statistics(others, mine, target[None])
+            if present > PRESENT and missed(outside, target) < _POOR:
+                best = (statistic, name, j, k)
+    if best is None:
+        return None
+    columns = problem.columns.combine(*best[1:])
+    return Problem(problem.factor, columns, problem.y)
 
 
-def _smooth_targets(y: Array) -> Array:
-    """Give transforms of the target; one of them may be smooth."""
+def _smoothest(X: Array, y: Array, degree: int) -> Array:
+    """Give the transform of the target that the smooth model explains best."""
     targets = [y]
     if np.all(y > 0) or np.all(y < 0):
         targets += [np.log(np.abs(y)), y**2, 1 / y, y**-2]
-    table = np.array(targets)
-    return table[np.isfinite(table).all(axis=1)]
+    design = np.hstack(polynomial_around(standardised(X), 0, degree))
+    return min(targets, key=lambda target: missed(design, target))
 
 
 def _combinations(a: Array, b: Array) -> Iterator[tuple[str, Array, Array]]:
@@ -132,115 +233,3 @@ def _combinations(a: Array, b: Array) -> Iterator[tuple[str, Array, Array]]:
         log_a, log_b = np.log(a), np.log(b)
         yield "div", log_a - log_b, log_a + log_b
         yield "mul", log_a + log_b, log_a - log_b
-
-
-def _degree(X: Array) -> int:
-    """Give the degree of the smooth model that the rows can carry; 0 for none."""
-    n_rows, n_columns = X.shape
-    if n_columns > _MOST_COLUMNS:
-        return 0
-    for degree in (4, 3, 2):
-        parameters = comb(n_columns + degree, degree)
-        if parameters <= 90 and _ROWS_PER_PARAMETER * parameters <= n_rows:
-            return degree
-    return 0
-
-
-def _tried_power(x: Array, y: Array, inside: Array, outside: Array) -> Fraction | None:
-    """Try powers: with the right one, y / x^p has nothing to do with x."""
-    if _f_statistic(outside, inside, y) < _PRESENT:
-        return None
-    tried = []
-    for power in _POWERS:
-        if not (isinstance(power, Fraction) and np.any(x < 0)):
-            statistic = _f_statistic(outside, inside, y / x ** float(power))
-            tried.append((statistic, Fraction(power)))
-    statistic, best = min(tried)
-    if statistic > _ABSENT:
-        return None
-    # A wrong power may leave a few huge values that nothing explains.
-    tail = _tail(y / x ** float(best))
-    return None if tail > max(_LONG_TAIL, 2.0 * _tail(y)) else best
-
-
-def _tail(values: Array) -> float:
-    """Give the share of the variance that a fiftieth of the rows makes."""
-    square = np.sort(np.square(values - np.median(values)))
-    return float(square[-(len(values) // 50) - 1 :].sum() / square.sum())
-
-
-def _read_power(
-    log_x: Array, log_y: Array, inside: Array, outside: Array
-) -> Fraction | None:
-    """Read the power off a model of log|y|, where its column has no curvature."""
-    design = np.column_stack([log_x, outside])
-    if _f_statistic(design, inside, log_y) > _ABSENT:
-        return None
-    power, error = _first_coefficient(design, log_y)
-    nearest = Fraction(round(2 * power), 2)
-    near = abs(power - float(nearest)) < _STANDARD_ERRORS * error + 1e-9
-    return nearest if nearest != 0 and near and error < _LARGEST_ERROR else None
-
-
-def _standardised(X: Array) -> Array:
-    scale = np.maximum(X.std(axis=0), 1e-300)
-    standard: Array = (X - X.mean(axis=0)) / scale
-    return standard
-
-
-def _polynomial(features: Array, j: int, degree: int) -> tuple[Array, Array]:
-    """Columns of a polynomial that hold feature j, itself first, and the others."""
-    n_rows, n_columns = features.shape
-    inside: list[Array] = []
-    outside: list[Array] = [np.ones(n_rows)]
-    for total in range(1, degree + 1):
-        for chosen in combinations_with_replacement(range(n_columns), total):
-            value = np.prod(features[:, chosen], axis=1)
-            (inside if j in chosen else outside).append(value)
-    return np.column_stack(inside), np.column_stack(outside)
-
-
-def _f_statistic(base: Array, extra: Array, target: Array) -> float:
-    """Tell how much the extra columns explain beside the base."""
-    return float(_f_statistics(base, extra, target[None])[0])
-
-
-def _f_statistics(base: Array, extra: Array, targets: Array) -> Array:
-    """Tell how much the extra columns explain of each target beside the base."""
-    if not np.isfinite(targets).all():
-        return np.full(len(targets), np.inf)
-    if not (np.isfinite(base).all() and np.isfinite(extra).all()):
-        return np.full(len(targets), np.inf)
-    basis, _ = np.linalg.qr(base)
-    residuals = targets.T - basis @ (basis.T @ targets.T)
-    free = extra - basis @ (basis.T @ extra)
-    directions, _ = np.linalg.qr(free)
-    explained = np.sum((directions.T @ residuals) ** 2, axis=0)
-    left = np.sum(residuals**2, axis=0) - explained
-    freedom = targets.shape[1] - base.shape[1] - extra.shape[1]
-    size = np.sum(targets**2, axis=1)
-    statistic = explained / extra.shape[1] / (left / freedom)
-    # A model without error: what float64 leaves decides nothing.
-    perfect = np.where(explained <= 1e-16 * size, 0.0, np.inf)
-    return np.where(left <= 1e-20 * size, perfect, statistic)
-
-
-def _missed(design: Array, target: Array) -> float:
-    """Give the share of the variance that a model leaves unexplained."""
-    basis, _ = np.linalg.qr(design)
-    residual = target - basis @ (basis.T @ target)
-    return float(residual @ residual) / float(np.sum((target - target.mean()) ** 2))
-
-
-def _first_coefficient(design: Array, target: Array) -> tuple[float, float]:
-    """Regress; give the first coefficient and its standard error."""
-    scale = np.linalg.norm(design, axis=0)
-    left, right = np.linalg.qr(design / scale)
-    moments = left.T @ target
-    residual = target - left @ moments
-    variance = float(residual @ residual) / (len(target) - design.shape[1])
-    if np.any(np.diag(right) == 0):
-        return 0.0, np.inf
-    inverse = np.linalg.inv(right)
-    error = float(np.sqrt(variance * np.sum(inverse[0] ** 2)))
-    return float(inverse[0] @ moments / scale[0]), error / float(scale[0])

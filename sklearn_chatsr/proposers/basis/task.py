@@ -36,7 +36,8 @@ class Task:
     y : ndarray of shape (n_rows,)
         The target.
     wrap : callable
-        Puts the formula of y into the formula of the data's target.
+        Puts the formula of y into the formula of the data's target, written in one or
+        more ways.
     n_fit : int
         The first so many rows are fitted, the others checked.
     n_candidates : int
@@ -49,7 +50,7 @@ class Task:
 
     columns: Columns
     y: Array
-    wrap: Callable[[Tree], Tree]
+    wrap: Callable[[Tree], Sequence[Tree]]
     n_fit: int
     n_candidates: int
     caps: Caps = _CAPS
@@ -98,9 +99,11 @@ def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
         exact = is_exact(hit)
         for tree in formulation.tree(hit, exact):
             try:
-                whole = task.wrap(tree)
-                plain = as_power(Expression.from_tree(whole).simplify().to_tree())
+                wholes = [
+                    Expression.from_tree(whole).simplify() for whole in task.wrap(tree)
+                ]
             except (ValueError, OverflowError):
                 continue
+            plain = as_power(min(wholes, key=lambda e: e.size).to_tree())
             trees[plain if exact else release(plain)] = None
     return list(trees)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,6 +13,10 @@ from sklearn_chatsr.expressions import OPERATORS, variable
 from sklearn_chatsr.expressions.expression import Tree
 
 Array = npt.NDArray[np.float64]
+
+# The powers that have a name.
+ROOTS = {"sq": Fraction(2), "cube": Fraction(3), "sqrt": Fraction(1, 2)}
+ROOTS |= {"cbrt": Fraction(1, 3), "inv": Fraction(-1)}
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,26 @@ class Columns:
             (*rest.positive, bool(np.all(value > 0))),
         )
 
+    def times_powers(self, pivot: int, exponents: Mapping[int, int]) -> Columns:
+        """Multiply columns by whole powers of another one, which leaves.
+
+        Parameters
+        ----------
+        pivot : int
+            The column that leaves.
+        exponents : dict of int to int
+            Its powers by column.
+        """
+        values, leaves = self.values.copy(), list(self.leaves)
+        for j, exponent in exponents.items():
+            values[j] *= self.values[pivot] ** float(exponent)
+            atoms: dict[Tree, Fraction] = {}
+            _collect(leaves[j], Fraction(1), atoms)
+            _collect(self.leaves[pivot], Fraction(exponent), atoms)
+            leaves[j] = product([(atom, p) for atom, p in atoms.items() if p != 0])
+        changed = Columns(values, leaves, self.positive)
+        return changed.keep([j for j in range(len(self)) if j != pivot])
+
 
 def ordinary_scale(y: Array) -> float:
     """Give 1, or the power of ten that brings a target in strange units near to 1."""
@@ -167,6 +191,17 @@ def power(base: Tree, exponent: Fraction) -> Tree:
         tree = (name, base) if name else ("pow", base, str(exponent.numerator))
     root = {2: "sqrt", 3: "cbrt"}.get(exponent.denominator)
     return (root, tree) if root else tree
+
+
+def _collect(tree: Tree, exponent: Fraction, atoms: dict[Tree, Fraction]) -> None:
+    """Add the factors of a product of powers to those that are known."""
+    if isinstance(tree, tuple) and tree[0] in ("mul", "div"):
+        _collect(tree[1], exponent, atoms)
+        _collect(tree[2], exponent if tree[0] == "mul" else -exponent, atoms)
+    elif isinstance(tree, tuple) and tree[0] in ROOTS:
+        _collect(tree[1], exponent * ROOTS[tree[0]], atoms)
+    else:
+        atoms[tree] = atoms.get(tree, Fraction(0)) + exponent
 
 
 def product(powers: Sequence[tuple[Tree, Fraction]]) -> Tree:

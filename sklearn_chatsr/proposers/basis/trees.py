@@ -7,12 +7,10 @@ from fractions import Fraction
 
 from sklearn_chatsr.expressions import OPERATORS, is_integer
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.terms import product
+from sklearn_chatsr.proposers.basis.terms import ROOTS, power, product
 
 _SNAP = 1e-7
 _LARGEST_INTEGER = 12
-_ROOTS = {"sq": Fraction(2), "cube": Fraction(3), "sqrt": Fraction(1, 2)}
-_ROOTS |= {"cbrt": Fraction(1, 3), "inv": Fraction(-1)}
 _CURVES = frozenset(
     ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 )
@@ -67,6 +65,37 @@ def linear_combination(
     if constant != 0.0:
         tree = ("add", tree, snap(constant, exact))
     return tree
+
+
+def with_factor(factor: Tree, tree: Tree) -> list[Tree]:
+    """Write a product: the factor in front, and in every addend of the other.
+
+    Examples
+    --------
+    >>> with_factor("x1", ("sqrt", ("add", "x2", "x3")))[1]
+    ('sqrt', ('add', ('mul', ('sq', 'x1'), 'x2'), ('mul', ('sq', 'x1'), 'x3')))
+    """
+    if factor == "1":
+        return [tree]
+    return [("mul", factor, tree), _spread(factor, Fraction(1), tree)]
+
+
+def _spread(factor: Tree, exponent: Fraction, tree: Tree) -> Tree:
+    """Multiply the addends by a power of a factor that is positive below a root."""
+    if isinstance(tree, tuple):
+        name, *parts = tree
+        if name in ("add", "sub", "neg"):
+            return (name, *(_spread(factor, exponent, part) for part in parts))
+        inside = exponent / ROOTS[name] if name in ROOTS else Fraction(1, 2)
+        if inside.denominator == 1:
+            return (name, _spread(factor, inside, parts[0]))
+        if name in ("mul", "div"):
+            first, second = parts
+            if _value(first) is None:
+                return (name, _spread(factor, exponent, first), second)
+            sign = 1 if name == "mul" else -1
+            return (name, first, _spread(factor, sign * exponent, second))
+    return ("mul", power(factor, exponent), tree)
 
 
 def complete_squares(
@@ -131,8 +160,8 @@ def factors_of(
     if first is None:
         return None
     number, powers = first
-    if tree[0] in _ROOTS or (tree[0] == "pow" and is_integer(str(tree[2]))):
-        p = _ROOTS[tree[0]] if tree[0] in _ROOTS else Fraction(str(tree[2]))
+    if tree[0] in ROOTS or (tree[0] == "pow" and is_integer(str(tree[2]))):
+        p = ROOTS[tree[0]] if tree[0] in ROOTS else Fraction(str(tree[2]))
         return (
             (number, {j: p * q for j, q in powers.items()}) if number == "1" else None
         )

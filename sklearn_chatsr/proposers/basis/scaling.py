@@ -1,0 +1,176 @@
+"""Scaling: what dimensional analysis would tell, read off the data.
+
+Laws of nature do not depend on units. Change the unit of time, and every column with a
+time in it is multiplied by a power of the same factor, and the target with them:
+``y -> c^p y`` when every ``x_j -> c^a_j x_j``. In logarithms this is a direction along
+which the slope of the target is p everywhere. A smooth model shows the slopes, and
+small whole numbers are tried for a. What is found takes one column away: all the others
+become quotients by powers of it. A single column is a plain power in front of the law.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import combinations, product
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.proposers.basis.smooth import (
+    PRESENT,
+    degree_for,
+    f_statistics,
+    is_absent,
+    polynomial_around,
+    slopes,
+    standardised,
+)
+from sklearn_chatsr.proposers.basis.terms import Array
+
+_MOST_INVOLVED = 4  # columns
+_LARGEST = 3  # exponent
+# Shares of the squared slopes that a direction may leave: of the best, and of others
+# in units of the best, where the simplest is looked for.
+_LARGEST_SHARE, _LIKEWISE, _SMALLEST_SHARE = 0.02, 30.0, 1e-6
+_FARTHEST = 0.03  # of a power from a half
+_MOST_TRIED = 8
+# Of a column that comes closer to 0, in units of its maximum, logarithms have a tail.
+SPAN = 1e-3
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A change of units that the law does not notice.
+
+    Attributes
+    ----------
+    exponents : dict of int to int
+        Powers of the factor by column; those of the other columns are 0.
+    power : Fraction
+        Power of the factor for the target.
+    """
+
+    exponents: dict[int, int]
+    power: Fraction
+
+    @property
+    def pivots(self) -> list[int]:
+        """Columns that the others can be divided by: their exponent is 1 or -1."""
+        return [j for j, a in self.exponents.items() if abs(a) == 1]
+
+
+@np.errstate(all="ignore")
+def find_scaling(X: Array, y: Array) -> Scaling | None:
+    """Find a change of units that the law does not notice.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        Columns; positive ones can be involved.
+    y : ndarray of shape (n_rows,)
+        The target; a law of one sign shows more.
+
+    Returns
+    -------
+    Scaling or None
+        Of a single column if there is one, else the simplest; None when there is none,
+        or there are too few rows to tell.
+    """
+    degree = degree_for(X)
+    involved = np.flatnonzero(X.min(axis=0) > SPAN * X.max(axis=0))
+    if degree == 0 or len(involved) == 0:
+        return None
+    one_sign = bool(np.all(y > 0) or np.all(y < 0))
+    data = _Data(X.copy(), np.log(np.abs(y)) if one_sign else y / y.std(), one_sign)
+    data.table[:, involved] = np.log(X[:, involved])
+    if not (np.isfinite(data.table).all() and np.isfinite(data.target).all()):
+        return None
+    for each in range(degree, 1, -1):
+        found = _find(data, involved, each)
+        if found is not None:
+            return found
+    return None
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Columns, in logarithms where possible, and the target, likewise."""
+
+    table: Array
+    target: Array
+    is_log: bool
+
+    def divided(self, shift: Array) -> Array:
+        """Divide the target by the exponential of a shift."""
+        return self.target - shift if self.is_log else self.target * np.exp(-shift)
+
+
+def _find(data: _Data, involved: npt.NDArray[np.intp], degree: int) -> Scaling | None:
+    """Find a scaling by a polynomial of this degree."""
+    fitted, slope = slopes(standardised(data.table), data.target, degree)
+    slope = slope[:, involved] / data.table[:, involved].std(axis=0)
+    # d log|y| is dy / y.
+    unit = np.ones_like(fitted) if data.is_log else fitted
+    mean = unit @ slope / (unit @ unit)
+    change = slope - np.outer(unit, mean)
+    directions = _directions(len(involved))
+    left = np.einsum("vi,ij,vj->v", directions, change.T @ change, directions)
+    share = left / (directions**2 @ np.sum(slope**2, axis=0))
+    share = np.where(np.isfinite(share), share, np.inf)
+    least = float(share.min())
+    if least > _LARGEST_SHARE:
+        return None
+    limit = max(_LIKEWISE * least, _SMALLEST_SHARE)
+    # Directions are in the order of their complexity.
+    tried = np.flatnonzero(share < min(limit, _LARGEST_SHARE))[:_MOST_TRIED]
+    for direction in directions[tried]:
+        used = np.flatnonzero(direction)
+        power = Fraction(round(2 * float(mean @ direction)), 2)
+        distance = abs(float(mean @ direction) - float(power))
+        if distance > _FARTHEST or (len(used) == 1 and power == 0):
+            continue
+        found = Scaling({int(involved[k]): int(direction[k]) for k in used}, power)
+        if _holds(found, data, degree):
+            return found
+    return None
+
+
+def _holds(found: Scaling, data: _Data, degree: int) -> bool:
+    """Check that the pivot is gone once everything is divided by its powers."""
+    pivot = found.pivots[0]
+    sign = found.exponents[pivot]
+    base = data.table[:, pivot]
+    changed = data.table.copy()
+    for j, exponent in found.exponents.items():
+        if j != pivot:
+            changed[:, j] -= sign * exponent * base
+    divided = data.divided(float(sign * found.power) * base)
+    inside, outside = polynomial_around(standardised(changed), pivot, degree)
+    [after] = f_statistics(outside, inside, divided[None])
+    before = 0.0
+    for j in found.pivots:
+        inside, outside = polynomial_around(standardised(data.table), j, degree)
+        before = max(before, *f_statistics(outside, inside, data.target[None]))
+    return bool(before > PRESENT and is_absent(after, before))
+
+
+@cache
+def _directions(n: int) -> npt.NDArray[np.int_]:
+    """Enumerate directions (n_directions, n) of small whole numbers, simple first."""
+    values = [v for k in range(1, _LARGEST + 1) for v in (k, -k)]
+    found = []
+    for count in range(1, min(_MOST_INVOLVED, n) + 1):
+        some = []
+        for exponents in product(values, repeat=count):
+            # One of two opposite directions; one column must be able to leave.
+            if exponents[0] > 0 and min(map(abs, exponents)) == 1:
+                some.append(exponents)
+        some.sort(key=lambda e: sum(map(abs, e)))
+        for exponents in some:
+            for chosen in combinations(range(n), count):
+                row = np.zeros(n, dtype=int)
+                row[list(chosen)] = exponents
+                found.append(row)
+    return np.array(found)
