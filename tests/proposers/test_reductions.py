@@ -17,8 +17,8 @@ def reduce(X, y):
     return reduced(Columns.of(X, y), y, lambda: False)
 
 
-def value(tree, X):
-    return Expression.from_tree(tree).evaluate(X)
+def front(problem, X):
+    return Expression.from_tree(("mul", problem.factor, problem.unit)).evaluate(X)
 
 
 def test_powers_in_front_of_the_law_are_found():
@@ -28,7 +28,7 @@ def test_powers_in_front_of_the_law_are_found():
     smallest, apart = reduce(X, y)
 
     for problem in (smallest, apart):
-        assert value(problem.factor, X) == pytest.approx(X[:, 0] ** 2 / X[:, 1] ** 0.5)
+        assert front(problem, X) == pytest.approx(X[:, 0] ** 2 / X[:, 1] ** 0.5)
         assert problem.y == pytest.approx(np.log(X[:, 2] + X[:, 3]))
     assert smallest.columns.leaves == [("add", "x3", "x4")]
     assert apart.columns.leaves == ["x3", "x4"]
@@ -67,7 +67,7 @@ def test_units_that_the_law_does_not_notice_take_columns_away(noise):
         if leaf != "x5"
     ]
     assert np.ptp(np.abs(np.log(group)) - np.abs(np.log(number))) < 1e-9
-    assert value(smallest.factor, X) * smallest.y == pytest.approx(y)
+    assert front(smallest, X) * smallest.y == pytest.approx(y)
 
 
 def test_the_units_of_mass_are_read_off_the_data():
@@ -91,7 +91,7 @@ def test_a_law_that_changes_its_sign_is_divided_by_a_cosine():
 
     smallest = reduce(X, y)[0]
 
-    quotient = y / value(smallest.factor, X)
+    quotient = y / front(smallest, X)
     assert smallest.y == pytest.approx(quotient)
     assert "x2" not in smallest.columns.leaves
     assert np.all(quotient > 0) or np.all(quotient < 0)

@@ -18,7 +18,7 @@ from sklearn_chatsr.proposers.basis.terms import (
     Columns,
     ordinary_scale,
 )
-from sklearn_chatsr.proposers.basis.trees import with_factor
+from sklearn_chatsr.proposers.basis.trees import multiplied, with_factors
 from sklearn_chatsr.proposers.protocol import Problem
 
 logger = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 class BasisProposer:
     """Explain transformed targets by one, two and more terms of a library.
 
-    Columns that are plain powers in front of the law, and pairs of columns that enter
-    as a difference, sum, quotient or product, are recognised first: the smaller problem
-    that they leave is searched before the whole.
+    Factors that know one column only, pairs of columns that enter as a difference, sum,
+    quotient or product, and changes of units that the law does not notice are recognised
+    first: the smaller problem that they leave is searched before the whole.
 
     Parameters
     ----------
@@ -99,19 +99,19 @@ class BasisProposer:
         if not used:
             return
         columns, y = columns.keep(used), y / scale
+        number: Tree = "1" if scale == 1.0 else scale
         searches = []
         for part in reduced(columns, y, out_of_time):
-            outer = part.factor if scale == 1.0 else ("mul", scale, part.factor)
+            outer = multiplied(number, part.factor)
             if len(part.columns) == 0:
-                yield [outer]
+                yield [multiplied(outer, part.unit)]
                 continue
-            wrap = partial(with_factor, outer)
+            wrap = partial(with_factors, outer, part.unit)
             # Noise of y is as large as ever where y is divided.
             weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
             tasks = self._tasks(part.columns, part.y, wrap, weight)
             searches.append(search_stages(*tasks, out_of_time))
-        factor: Tree = "1" if scale == 1.0 else scale
-        tasks = self._tasks(columns, y, partial(with_factor, factor), None)
+        tasks = self._tasks(columns, y, partial(with_factors, number, "1"), None)
         searches.append(search_stages(*tasks, out_of_time))
         while searches:
             unfinished = []

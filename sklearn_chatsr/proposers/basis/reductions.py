@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from math import comb
@@ -36,7 +36,7 @@ from sklearn_chatsr.proposers.basis.smooth import (
     standardised,
 )
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, power
-from sklearn_chatsr.proposers.basis.trees import size
+from sklearn_chatsr.proposers.basis.trees import multiplied, size
 
 logger = logging.getLogger(__name__)
 
@@ -54,29 +54,34 @@ class Problem:
 
     Attributes
     ----------
-    factor : tree
-        In front of the formula of ``y``.
+    factor, unit : tree
+        In front of the formula of ``y``: what was divided out for good, and the powers
+        that a change of units left there, which may as well be inside.
     columns : Columns
         What it may depend on; none when y is constant.
     y : ndarray of shape (n_rows,)
-        The target over the factor.
+        The target over both.
     """
 
     factor: Tree
+    unit: Tree
     columns: Columns
     y: Array
 
     def divided(self, j: int, factor: Tree, values: Array) -> Problem:
         """Divide by a factor that holds all that column j has to say."""
         rest = self.columns.keep([i for i in range(len(self.columns)) if i != j])
-        return Problem(_multiplied(self.factor, factor), rest, self.y / values)
+        factor = multiplied(self.factor, factor)
+        return Problem(factor, self.unit, rest, self.y / values)
 
     def scaled(self, scaling: Scaling) -> Problem:
         """Divide the target and all columns by powers of one column."""
-        by_pivot = [self._over(pivot, scaling) for pivot in scaling.pivots]
-        return min(
-            by_pivot, key=lambda p: sum(map(size, [p.factor, *p.columns.leaves]))
-        )
+        found = [self._over(pivot, scaling) for pivot in scaling.pivots]
+        return min(found, key=Problem._writing)
+
+    def _writing(self) -> int:
+        """Count the nodes that every formula of the problem brings along."""
+        return sum(map(size, [self.factor, self.unit, *self.columns.leaves]))
 
     def _over(self, pivot: int, scaling: Scaling) -> Problem:
         sign = scaling.exponents[pivot]
@@ -84,10 +89,12 @@ class Problem:
         shift = sign * scaling.power
         changes = {j: -sign * a for j, a in scaling.exponents.items() if j != pivot}
         columns = self.columns.times_powers(pivot, changes)
-        if shift == 0:
-            return Problem(self.factor, columns, self.y)
-        factor = _multiplied(self.factor, power(leaf, shift))
-        return Problem(factor, columns, self.y / base ** float(shift))
+        factor, unit = self.factor, self.unit
+        if len(scaling.exponents) == 1:
+            factor = multiplied(factor, power(leaf, shift))
+        elif shift != 0:
+            unit = multiplied(unit, power(leaf, shift))
+        return Problem(factor, unit, columns, self.y / base ** float(shift))
 
 
 def reduced(
@@ -110,7 +117,7 @@ def reduced(
         The smallest first, then the one with all its columns still apart, which rests
         on less. Empty when nothing is found.
     """
-    start = problem = Problem("1", columns, y)
+    start = problem = Problem("1", "1", columns, y)
     apart = None
     while len(problem.columns) > 1 and not out_of_time():
         scaling = find_scaling(problem.columns.values.T, problem.y)
@@ -125,19 +132,13 @@ def reduced(
             break
         problem = smaller
         if np.ptp(problem.y) <= 1e-9 * np.abs(problem.y).max():
-            problem = Problem(problem.factor, columns.keep([]), problem.y)
-    logger.debug(
-        "Reduced to %s, divided by %s.", problem.columns.leaves, problem.factor
-    )
+            problem = replace(problem, columns=columns.keep([]))
+    over = multiplied(problem.factor, problem.unit)
+    logger.debug("Reduced to %s, divided by %s.", problem.columns.leaves, over)
     found = [problem]
     if apart is not None and apart is not problem:
         found.append(apart)
     return [p for p in found if p is not start]
-
-
-def _multiplied(factor: Tree, tree: Tree) -> Tree:
-    """Write a product; a factor of one is left out."""
-    return tree if factor == "1" else ("mul", factor, tree)
 
 
 @np.errstate(all="ignore")
@@ -213,7 +214,7 @@ def _together(problem: Problem) -> Problem | None:
     if best is None:
         return None
     columns = problem.columns.combine(*best[1:])
-    return Problem(problem.factor, columns, problem.y)
+    return replace(problem, columns=columns)
 
 
 def _smoothest(X: Array, y: Array, degree: int) -> Array:

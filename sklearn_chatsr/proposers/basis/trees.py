@@ -67,17 +67,28 @@ def linear_combination(
     return tree
 
 
-def with_factor(factor: Tree, tree: Tree) -> list[Tree]:
-    """Write a product: the factor in front, and in every addend of the other.
+def multiplied(factor: Tree, tree: Tree) -> Tree:
+    """Write a product; a factor of one is left out."""
+    if tree == "1":
+        return factor
+    return tree if factor == "1" else ("mul", factor, tree)
+
+
+def with_factors(factor: Tree, unit: Tree, tree: Tree) -> list[Tree]:
+    """Write a product: both factors in front, the second or both in every addend.
 
     Examples
     --------
-    >>> with_factor("x1", ("sqrt", ("add", "x2", "x3")))[1]
+    >>> with_factors("1", "x1", ("sqrt", ("add", "x2", "x3")))[1]
     ('sqrt', ('add', ('mul', ('sq', 'x1'), 'x2'), ('mul', ('sq', 'x1'), 'x3')))
     """
-    if factor == "1":
-        return [tree]
-    return [("mul", factor, tree), _spread(factor, Fraction(1), tree)]
+    both = multiplied(factor, unit)
+    ways = [multiplied(both, tree)]
+    if unit != "1":
+        ways.append(multiplied(factor, _spread(unit, Fraction(1), tree)))
+    if factor not in ("1", both):
+        ways.append(_spread(both, Fraction(1), tree))
+    return ways
 
 
 def _spread(factor: Tree, exponent: Fraction, tree: Tree) -> Tree:
