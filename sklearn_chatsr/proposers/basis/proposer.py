@@ -34,7 +34,7 @@ class BasisProposer:
     """Explain transformed targets by one, two and more terms of a library.
 
     Factors that know one column only, pairs of columns that enter as a difference, sum,
-    quotient or product, and changes of units that the law does not notice are recognised
+    quotient or product, and changes of units that the law does not notice are found
     first: the smaller problem that they leave is searched before the whole.
 
     Parameters
