@@ -18,6 +18,7 @@ from sklearn_chatsr.estimators.language_models import (
 )
 from sklearn_chatsr.llm import Completion, LanguageModelError, RecordingLanguageModel
 from sklearn_chatsr.proposers.programs import Specification
+from sklearn_chatsr.proposers.programs.buffer import ExperienceBuffer
 from sklearn_chatsr.proposers.programs.mutation import Mutator
 from sklearn_chatsr.proposers.programs.search import ProgramSettings
 
@@ -202,6 +203,29 @@ def test_mutations_go_on_while_the_model_writes(noisy, after_moves):
 
     assert enough.is_set()
     assert model.report_["n_samples"] == 4
+
+
+def test_islands_are_reset_while_the_model_writes(noisy, after_moves, monkeypatch):
+    resets = []
+    due = ExperienceBuffer.reset_when_due
+
+    def recorded(buffer, n_samples, rng):
+        was_reset = due(buffer, n_samples, rng)
+        if was_reset:
+            resets.append(n_samples)
+        return was_reset
+
+    monkeypatch.setattr(ExperienceBuffer, "reset_when_due", recorded)
+    settings = ProgramSettings()
+    n_rounds = settings.reset_period // settings.samples_per_prompt
+    enough = after_moves((n_rounds + 5) * settings.moves_per_prompt)
+    scripted = Scripted(["    return t"] * 4, until=enough)
+
+    LLMSRRegressor(
+        language_model=scripted, n_samples=4, max_time=60.0, random_state=0
+    ).fit(*noisy)
+
+    assert resets
 
 
 def test_mutations_of_an_exact_law_end_while_the_model_writes(decay, after_moves):

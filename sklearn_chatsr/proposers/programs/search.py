@@ -155,6 +155,7 @@ class ProgramSearch:
                 rng=np.random.default_rng([seed, 1]),
             )
         self._round = 0
+        self._idle_moves = 0
         self._silent = 0
 
     @property
@@ -187,7 +188,7 @@ class ProgramSearch:
             if not self.n_samples and not self._is_over():
                 raise
             warnings.warn(
-                f"The language model failed after {self.n_samples} samples: {error} "
+                f"The search ended after {self.n_samples} samples: {error} "
                 "The best formula so far is kept.",
                 RuntimeWarning,
                 stacklevel=3,
@@ -213,9 +214,15 @@ class ProgramSearch:
         else:
             for completion in self._collect(self.model.name, answer)[:n]:
                 self._take(completion, island)
-        if self.buffer.reset_when_due(self.n_samples, rng):
-            self.scorer.spell_best()
+        self._reset_when_due(rng)
         self._round += 1
+
+    def _reset_when_due(self, rng: np.random.Generator) -> None:
+        """Empty weak islands; mutations while the model writes count as rounds."""
+        idle_rounds = self._idle_moves // max(self.settings.moves_per_prompt, 1)
+        idle_samples = idle_rounds * self.settings.samples_per_prompt
+        if self.buffer.reset_when_due(self.n_samples + idle_samples, rng):
+            self.scorer.spell_best()
 
     # The language model
 
@@ -320,6 +327,8 @@ class ProgramSearch:
         left = _SHORTENING_ROUNDS * self.settings.moves_per_prompt
         while answer.empty() and left:
             left -= self._is_found()
+            self._idle_moves += 1
+            self._reset_when_due(rng)
             island = (island + 1) % self.settings.n_islands
             yield island, rng
 
