@@ -43,13 +43,13 @@ logger = logging.getLogger(__name__)
 _POWERS = tuple(Fraction(p, 2) for p in (2, -2, 4, -4, 6, -6, 1, -1))
 _CURVES = ("cos", "sin", "exp")
 _ENOUGH_PER_PARAMETER = 12  # rows
-_NEARLY = 0.8
+_NEARLY = 0.8  # of what the model explains before a factor is divided out
 _TAIL = 0.02  # rows at either end of a column, where a polynomial is at its worst
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
 
 
 @dataclass(frozen=True)
-class Problem:
+class Remainder:
     """What is left to explain.
 
     Attributes
@@ -68,22 +68,22 @@ class Problem:
     columns: Columns
     y: Array
 
-    def divided(self, j: int, factor: Tree, values: Array) -> Problem:
+    def divided(self, j: int, factor: Tree, values: Array) -> Remainder:
         """Divide by a factor that holds all that column j has to say."""
         rest = self.columns.keep([i for i in range(len(self.columns)) if i != j])
         factor = multiplied(self.factor, factor)
-        return Problem(factor, self.unit, rest, self.y / values)
+        return Remainder(factor, self.unit, rest, self.y / values)
 
-    def scaled(self, scaling: Scaling) -> Problem:
+    def scaled(self, scaling: Scaling) -> Remainder:
         """Divide the target and all columns by powers of one column."""
         found = [self._over(pivot, scaling) for pivot in scaling.pivots]
-        return min(found, key=Problem._writing)
+        return min(found, key=Remainder._writing)
 
     def _writing(self) -> int:
         """Count the nodes that every formula of the problem brings along."""
         return sum(map(size, [self.factor, self.unit, *self.columns.leaves]))
 
-    def _over(self, pivot: int, scaling: Scaling) -> Problem:
+    def _over(self, pivot: int, scaling: Scaling) -> Remainder:
         sign = scaling.exponents[pivot]
         base, leaf = self.columns.values[pivot], self.columns.leaves[pivot]
         shift = sign * scaling.power
@@ -94,12 +94,12 @@ class Problem:
             factor = multiplied(factor, power(leaf, shift))
         elif shift != 0:
             unit = multiplied(unit, power(leaf, shift))
-        return Problem(factor, unit, columns, self.y / base ** float(shift))
+        return Remainder(factor, unit, columns, self.y / base ** float(shift))
 
 
 def reduced(
     columns: Columns, y: Array, out_of_time: Callable[[], bool]
-) -> list[Problem]:
+) -> list[Remainder]:
     """Divide out factors and put columns together until nothing more is found.
 
     Parameters
@@ -113,16 +113,16 @@ def reduced(
 
     Returns
     -------
-    list of Problem
+    list of Remainder
         The smallest first, then the one with all its columns still apart, which rests
         on less. Empty when nothing is found.
     """
-    start = problem = Problem("1", "1", columns, y)
+    start = problem = Remainder("1", "1", columns, y)
     apart = None
     while len(problem.columns) > 1 and not out_of_time():
         scaling = find_scaling(problem.columns.values.T, problem.y)
         if scaling is not None and len(scaling.exponents) == 1:
-            smaller: Problem | None = problem.scaled(scaling)
+            smaller: Remainder | None = problem.scaled(scaling)
         else:
             smaller = _without_factor(problem)
             if smaller is None:
@@ -142,7 +142,7 @@ def reduced(
 
 
 @np.errstate(all="ignore")
-def _without_factor(problem: Problem) -> Problem | None:
+def _without_factor(problem: Remainder) -> Remainder | None:
     """Divide by a function of one column that is all that the column has to say."""
     X, y = problem.columns.values.T, problem.y
     degree = degree_for(X)
@@ -182,7 +182,7 @@ def _factors(x: Array, leaf: Tree) -> Iterator[tuple[Tree, Array]]:
 
 
 @np.errstate(all="ignore")
-def _together(problem: Problem) -> Problem | None:
+def _together(problem: Remainder) -> Remainder | None:
     """Put two columns together of which the law only knows one combination."""
     X, y = problem.columns.values.T, problem.y
     lowest, highest = np.quantile(X, [_TAIL, 1 - _TAIL], axis=0)
