@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class BasisProposer:
             return
         columns, y = columns.keep(used), y / scale
         number: Tree = "1" if scale == 1.0 else scale
-        searches = []
+        searches: list[Iterator[list[Tree] | None]] = []
         for part in reduced(columns, y, out_of_time):
             outer = multiplied(number, part.factor)
             if len(part.columns) == 0:
@@ -110,7 +111,9 @@ class BasisProposer:
             # Noise of y is as large as ever where y is divided.
             weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
             tasks = self._tasks(part.columns, part.y, wrap, weight)
-            searches.append(search_stages(*tasks, out_of_time))
+            stages = search_stages(*tasks, out_of_time)
+            # What lies between the smallest problem and the whole one waits a turn.
+            searches.append(chain([None], stages) if searches else stages)
         tasks = self._tasks(columns, y, partial(with_factors, number, "1"), None)
         searches.append(search_stages(*tasks, out_of_time))
         while searches:
