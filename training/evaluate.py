@@ -117,41 +117,39 @@ def recover(
     hide_points: bool,
     seed: int,
     method: str = "sample",
-    n_unseen: int = N_UNSEEN,
     noise: float = 0.0,
 ) -> Outcome:
     """Draw candidates for one table, fit their constants and compare.
 
-    Noise is in units of the spread of y, on all rows but the last ``n_unseen``. Of more
-    rows than the model takes, it sees one part after the other.
+    The last 64 rows are not shown. Noise is in units of the spread of y, on the others.
+    Of more rows than the model takes, it sees one part after the other.
     """
-    X, y = tables.X[0], tables.y[0].copy()
-    shown, unseen = slice(0, -n_unseen), slice(-n_unseen, None)
-    spread = np.random.default_rng([seed, 13]).standard_normal(len(y)) * y.std()
-    y[shown] += noise * spread[shown]
+    X, y = tables.X[0, :-N_UNSEEN], tables.y[0, :-N_UNSEEN]
+    X_unseen, y_unseen = tables.X[0, -N_UNSEEN:], tables.y[0, -N_UNSEEN:]
+    disturbance = np.random.default_rng([seed, 13]).standard_normal(len(y))
+    y = y + noise * tables.y[0].std() * disturbance
     start = time.perf_counter()
     most = processor.feature_extractor.max_points
-    views = [slice(first, first + most) for first in range(0, len(y) - n_unseen, most)]
-    candidates = [
+    views = [slice(first, first + most) for first in range(0, len(y), most)]
+    drawn = [
         candidate
         for view in views
         for candidate in generate_candidates(
             model,
             processor,
-            X[shown][view],
-            y[shown][view],
+            X[view],
+            y[view],
             n_candidates=n_candidates // len(views),
             seed=seed,
             hide_points=hide_points,
             method=method,
         )
     ]
-    candidates = list(dict.fromkeys(candidates))
+    candidates = list(dict.fromkeys(drawn))
     generated = time.perf_counter()
-    best = _best_fit(candidates, X[shown], y[shown])
-    fitted = best is not None and _fvu(best, X[unseen], y[unseen]) <= max(
-        EXACT, noise**2 / 4
-    )
+    best = _best_fit(candidates, X, y)
+    most_missed = max(EXACT, noise**2 / 4)
+    fitted = best is not None and _fvu(best, X_unseen, y_unseen) <= most_missed
     key = tables.expression.canonical_key()
     return Outcome(
         target=str(tables.expression),

@@ -14,11 +14,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
-from sklearn_chatsr.proposers.basis.terms import (
-    Array,
-    Columns,
-    ordinary_scale,
-)
+from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
 from sklearn_chatsr.proposers.basis.trees import multiplied, with_factors
 from sklearn_chatsr.proposers.protocol import Problem
 

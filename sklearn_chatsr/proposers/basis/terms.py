@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import OPERATORS, variable
+from sklearn_chatsr.expressions import OPERATORS, is_integer, variable
 from sklearn_chatsr.expressions.expression import Tree
 
 Array = npt.NDArray[np.float64]
@@ -149,10 +149,8 @@ class Columns:
         values, leaves = self.values.copy(), list(self.leaves)
         for j, exponent in exponents.items():
             values[j] *= self.values[pivot] ** float(exponent)
-            atoms: dict[Tree, Fraction] = {}
-            _collect(leaves[j], Fraction(1), atoms)
-            _collect(self.leaves[pivot], Fraction(exponent), atoms)
-            leaves[j] = product([(atom, p) for atom, p in atoms.items() if p != 0])
+            whole = ("mul", leaves[j], power(self.leaves[pivot], Fraction(exponent)))
+            leaves[j] = product([(t, p) for t, p in factors(whole).items() if p != 0])
         changed = Columns(values, leaves, self.positive)
         return changed.keep([j for j in range(len(self)) if j != pivot])
 
@@ -193,15 +191,34 @@ def power(base: Tree, exponent: Fraction) -> Tree:
     return (root, tree) if root else tree
 
 
-def _collect(tree: Tree, exponent: Fraction, atoms: dict[Tree, Fraction]) -> None:
-    """Add the factors of a product of powers to those that are known."""
-    if isinstance(tree, tuple) and tree[0] in ("mul", "div"):
-        _collect(tree[1], exponent, atoms)
-        _collect(tree[2], exponent if tree[0] == "mul" else -exponent, atoms)
-    elif isinstance(tree, tuple) and tree[0] in ROOTS:
-        _collect(tree[1], exponent * ROOTS[tree[0]], atoms)
-    else:
-        atoms[tree] = atoms.get(tree, Fraction(0)) + exponent
+def factors(tree: Tree, atoms: Sequence[Tree] = ()) -> dict[Tree, Fraction]:
+    """Read a product of powers: factors and their powers; atoms are left whole.
+
+    Examples
+    --------
+    >>> factors(("div", "x1", ("mul", ("sq", "x2"), ("exp", "x3"))))["x2"]
+    Fraction(-2, 1)
+    """
+    found: dict[Tree, Fraction] = {}
+
+    def collect(part: Tree, exponent: Fraction) -> None:
+        if isinstance(part, tuple) and part not in atoms:
+            name = part[0]
+            if name in ("mul", "div"):
+                collect(part[1], exponent)
+                collect(part[2], exponent if name == "mul" else -exponent)
+                return
+            inner = ROOTS.get(name)
+            if name == "pow" and is_integer(str(part[2])):
+                inner = Fraction(str(part[2]))
+            if inner is not None:
+                collect(part[1], exponent * inner)
+                return
+        if part != "1":
+            found[part] = found.get(part, Fraction(0)) + exponent
+
+    collect(tree, Fraction(1))
+    return found
 
 
 def product(powers: Sequence[tuple[Tree, Fraction]]) -> Tree:

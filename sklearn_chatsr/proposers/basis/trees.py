@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from sklearn_chatsr.expressions import OPERATORS, is_integer
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.terms import ROOTS, power, product
+from sklearn_chatsr.proposers.basis.terms import ROOTS, factors, power, product
 
 _SNAP = 1e-7
 _LARGEST_INTEGER = 12
@@ -161,33 +161,20 @@ def factors_of(
     tree: Tree, leaves: Sequence[Tree]
 ) -> tuple[Tree, dict[int, Fraction]] | None:
     """Read a monomial: its number and the powers of the columns; None if it is not."""
-    if tree in leaves:
-        return "1", {leaves.index(tree): Fraction(1)}
-    if isinstance(tree, float) or (isinstance(tree, str) and is_integer(tree)):
-        return tree, {}
-    if not isinstance(tree, tuple) or len(tree) == 1:
-        return None
-    first = factors_of(tree[1], leaves)
-    if first is None:
-        return None
-    number, powers = first
-    if tree[0] in ROOTS or (tree[0] == "pow" and is_integer(str(tree[2]))):
-        p = ROOTS[tree[0]] if tree[0] in ROOTS else Fraction(str(tree[2]))
-        return (
-            (number, {j: p * q for j, q in powers.items()}) if number == "1" else None
-        )
-    if tree[0] not in ("mul", "div"):
-        return None
-    second = factors_of(tree[2], leaves)
-    if second is None or (number != "1" and second[0] != "1"):
-        return None
-    if tree[0] == "div" and second[0] != "1":
-        return None
-    sign = 1 if tree[0] == "mul" else -1
-    joined = dict(powers)
-    for j, p in second[1].items():
-        joined[j] = joined.get(j, Fraction(0)) + sign * p
-    return (number if number != "1" else second[0]), joined
+    number: Tree = "1"
+    powers: dict[int, Fraction] = {}
+    for factor, exponent in factors(tree, leaves).items():
+        if factor in leaves:
+            powers[leaves.index(factor)] = exponent
+        elif not _is_number(factor) or number != "1" or exponent != 1:
+            return None
+        else:
+            number = factor
+    return number, powers
+
+
+def _is_number(tree: Tree) -> bool:
+    return isinstance(tree, float) or (isinstance(tree, str) and is_integer(tree))
 
 
 def fraction_of(tree: Tree, leaves: Sequence[Tree]) -> tuple[Tree, dict[int, Fraction]]:
