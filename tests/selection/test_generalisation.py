@@ -69,6 +69,16 @@ def test_a_superfluous_constant_is_not_chosen_for_a_lucky_gain():
     assert max(chosen) == 7
 
 
+def test_of_few_rows_a_constant_is_worth_what_it_predicts():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(80, 1))
+    y = 0.75 * X[:, 0] + 0.8 * rng.normal(size=80)
+    bare, scaled = fitted(["x1", "0.7*x1"], X, y)
+
+    assert bare.bits < scaled.bits
+    assert best_in_general([bare, scaled], X, y) is scaled
+
+
 @pytest.mark.parametrize("n_rows", [3, 9])
 def test_so_few_rows_tell_nothing(n_rows):
     X, y = table(n_rows, 0.1)
