@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
-_WORD = re.compile(r"`[^`]*`|[A-Za-z_]\w*")
+# Not the exponent of a number such as 2.5e-8.
+_WORD = re.compile(r"`[^`]*`|(?<![\w.])[A-Za-z_]\w*")
 
 # Functions that occur in published tables and that no vocabulary needs to know.
 TABLE_CALLS = {

@@ -1,6 +1,7 @@
 """Measure what share of unseen formulas a model recovers, against the hidden control.
 
-Run ``python -m training.evaluate runs/small/model --n-tables 200 --out eval.json``.
+Run ``python -m training.evaluate runs/small/model --n-tables 200 --out eval.json``;
+with ``--laws feynman`` on the laws of a benchmark instead.
 """
 
 from __future__ import annotations
@@ -106,6 +107,34 @@ def validation_tables(
             if tables is not None:
                 found[skeleton.expression] = tables
     return list(found.values())
+
+
+def law_tables(suites: Sequence[str], n_rows: int = 128) -> list[Tables]:
+    """Draw noise-free rows of the laws of a benchmark, which training never sees.
+
+    Parameters
+    ----------
+    suites : sequence of str
+        What `benchmarks.problems.select_problems` takes, such as ``"feynman"``.
+    n_rows : int, default=128
+        Rows of a table.
+
+    Returns
+    -------
+    list of Tables
+        Of one table each.
+    """
+    # The harness is beside the training, not under it.
+    from benchmarks.problems import select_problems
+
+    found = []
+    for problem in select_problems(suites)[0]:
+        if problem.expression is None:
+            continue
+        X, y = problem.draw(n_rows, seed=0)
+        shown = np.ones((1, n_rows), bool)
+        found.append(Tables(problem.expression.skeleton(), X[None], y[None], shown))
+    return found
 
 
 def recover(
@@ -218,16 +247,18 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.0, help="on the shown rows")
     parser.add_argument("--method", default="sample", choices=["sample", "beam"])
     parser.add_argument("--seen-shapes", action="store_true")
+    parser.add_argument("--laws", help="suites of benchmarks, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, processor = load_model(args.model, "cpu")
-    tables = validation_tables(
-        args.n_tables,
-        args.seed,
-        unseen=not args.seen_shapes,
-        n_rows=args.n_shown + N_UNSEEN,
-    )
+    n_rows = args.n_shown + N_UNSEEN
+    if args.laws:
+        tables = law_tables(args.laws.split(","), n_rows)
+    else:
+        tables = validation_tables(
+            args.n_tables, args.seed, unseen=not args.seen_shapes, n_rows=n_rows
+        )
     result = {}
     for name, hidden in (("given", False), ("hidden", True)):
         outcomes = [

@@ -87,6 +87,10 @@ def test_names_are_replaced_whole_and_at_once():
     assert rename("x0 + x1*x10 + exp(x11)", names) == "x1 + x2*x11 + exp(x12)"
 
 
+def test_the_exponent_of_a_number_is_not_a_column():
+    assert rename("2.5e-8*e + 1.e3", {"e": "x1"}) == "2.5e-8*x1 + 1.e3"
+
+
 def test_an_open_bracket_is_an_error():
     with pytest.raises(ValueError, match="never closed"):
         rewrite_calls("cot(x", TABLE_CALLS)
