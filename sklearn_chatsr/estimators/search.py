@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, price
-from sklearn_chatsr.expressions import Expression, prunings, variable
+from sklearn_chatsr.expressions import Expression, factored, prunings, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import (
     ConstantFit,
@@ -141,6 +141,9 @@ class Search:
         # Loss of the best fit of every form that was offered.
         self._known: dict[Hashable, float] = {}
         self._steps = grid_steps(X[self.rows.seen])
+        self._positive = frozenset(
+            variable(j) for j in range(X.shape[1]) if X[:, j].min(initial=np.inf) > 0
+        )
         self._spelled: set[Expression] = set()
         self._pruned: set[Expression] = set()
 
@@ -296,10 +299,14 @@ class Search:
     def _archive(self, expression: Expression, loss: float, source: str) -> None:
         if self._steps and expression.n_constants:
             expression, loss = self._unaliased(expression, loss)
+        rules = self.settings.constraints
+        if self.archive.cost.at_floor(loss):
+            shorter = factored(expression, self._positive)
+            if rules is None or rules.allow(shorter):
+                expression = shorter
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:
             return
-        rules = self.settings.constraints
         if rules is not None and not rules.allow(expression):
             return
         if len(self.rows.judge) > len(self.rows.fit):
@@ -346,12 +353,19 @@ class Search:
         return f"R2 {best.r2:.6f}  {formula[:60]}"
 
     def _prune_best(self, progress: ProgressBar) -> None:
-        """Offer the best candidates without the parts that may only decorate them."""
+        """Offer the best candidates without the parts that may only decorate them.
+
+        And with what their sums have in common written once.
+        """
         for candidate in sorted(self.archive, key=lambda c: c.bits)[:_PRUNED_PER_TURN]:
             if candidate.expression in self._pruned or self._is_over():
                 continue
             self._pruned.add(candidate.expression)
-            self._take(prunings(candidate.expression), candidate.source, progress)
+            others = prunings(candidate.expression)
+            shorter = factored(candidate.expression, self._positive)
+            if shorter != candidate.expression:
+                others.append(shorter)
+            self._take(others, candidate.source, progress)
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self.deadline

@@ -1,6 +1,7 @@
 """What a formula is: vocabulary, `Expression`, parsing, printing, simplifying."""
 
 from sklearn_chatsr.expressions.expression import Expression
+from sklearn_chatsr.expressions.factoring import factored
 from sklearn_chatsr.expressions.pruning import prunings
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
@@ -21,6 +22,7 @@ __all__ = [
     "Expression",
     "Operator",
     "arity",
+    "factored",
     "is_integer",
     "is_variable",
     "math_token",

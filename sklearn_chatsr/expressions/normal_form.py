@@ -85,13 +85,13 @@ def normal_form(tree: Tree) -> Node:
         return _normal_unary(name, a)
     b = normal_form(tree[2])
     if name == "add":
-        return _sum([(a, 1), (b, 1)])
+        return add_up([(a, 1), (b, 1)])
     if name == "sub":
-        return _sum([(a, 1), (b, -1)])
+        return add_up([(a, 1), (b, -1)])
     if name == "mul":
-        return _product([(a, 1), (b, 1)])
+        return make_product([(a, 1), (b, 1)])
     if name == "div":
-        return _product([(a, 1), (b, -1)])
+        return make_product([(a, 1), (b, -1)])
     if name == "pow":
         return _power(a, b)
     return _extremum(name, a, b)
@@ -99,14 +99,15 @@ def normal_form(tree: Tree) -> Node:
 
 def _normal_unary(name: str, a: Node) -> Node:
     if name == "neg":
-        return _sum([(a, -1)])
+        return add_up([(a, -1)])
     exponent = {"inv": -1, "sq": 2, "cube": 3, "sqrt": HALF, "cbrt": THIRD}.get(name)
     if exponent is not None:
-        return _product([(a, exponent)])
+        return make_product([(a, exponent)])
     return _function(name, a)
 
 
-def _sum(parts: Iterable[tuple[Node, Number]]) -> Node:
+def add_up(parts: Iterable[tuple[Node, Number]]) -> Node:
+    """Give the normal form of a sum of nodes times numbers."""
     constant: Number = 0
     terms: list[tuple[Node, Number]] = []
     for node, factor in parts:
@@ -191,7 +192,8 @@ def _free_of_scale(term: Node) -> Node:
     return term
 
 
-def _product(parts: Iterable[tuple[Node, Number]]) -> Node:
+def make_product(parts: Iterable[tuple[Node, Number]]) -> Node:
+    """Give the normal form of a product of nodes to the power of numbers."""
     product = _Product()
     for node, exponent in parts:
         product.multiply(node, exponent)
@@ -220,7 +222,7 @@ class _Product:
                 self.coefficient = times(self.coefficient, value)
         elif isinstance(node, str):
             if node == "e":
-                self.exponential = _sum([(self.exponential, 1), (exponent, 1)])
+                self.exponential = add_up([(self.exponential, 1), (exponent, 1)])
             else:
                 self._raise(node, exponent)
         elif node[0] == "+":
@@ -228,7 +230,7 @@ class _Product:
         elif node[0] == "*":
             self._multiply_product(node, exponent)
         elif node[0] == "exp":
-            self.exponential = _sum([(self.exponential, 1), (node[1], exponent)])
+            self.exponential = add_up([(self.exponential, 1), (node[1], exponent)])
         elif node[0] == "abs" and _is_even(exponent):
             self.multiply(node[1], exponent)
         else:
@@ -300,9 +302,9 @@ class _Product:
         if not factors:
             return self.coefficient
         if len(factors) == 1 and factors[0][1] == 1:
-            return _sum([(factors[0][0], self.coefficient)])
+            return add_up([(factors[0][0], self.coefficient)])
         factors.sort(key=_pair_key)
-        return _sum([(("*", tuple(factors)), self.coefficient)])
+        return add_up([(("*", tuple(factors)), self.coefficient)])
 
     def _take_exponential(self) -> None:
         node = _function("exp", self.exponential)
@@ -338,12 +340,12 @@ def _join_conjugates(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Num
         if not (addends and isinstance(exponent, int)):
             continue
         (a, p), (b, q) = addends
-        other = _sum([(a, p), (b, times(q, -1))])
+        other = add_up([(a, p), (b, times(q, -1))])
         if (other, exponent) in factors:
-            squares = [(_product([(a, 2)]), times(p, p))]
-            squares.append((_product([(b, 2)]), times(times(q, q), -1)))
+            squares = [(make_product([(a, 2)]), times(p, p))]
+            squares.append((make_product([(b, 2)]), times(times(q, q), -1)))
             rest = [factor for factor in factors if factor[0] not in (one, other)]
-            return _join_conjugates([*rest, (_sum(squares), exponent)])
+            return _join_conjugates([*rest, (add_up(squares), exponent)])
     return factors
 
 
@@ -362,8 +364,8 @@ def _under_one_root(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Numb
     if len(roots) < 2:
         return factors
     others = [factor for factor in factors if factor not in roots]
-    inner = _product([(base, exponent.numerator) for base, exponent in roots])
-    root = _product([(inner, HALF)])
+    inner = make_product([(base, exponent.numerator) for base, exponent in roots])
+    root = make_product([(inner, HALF)])
     if isinstance(root, tuple) and root[0] == "*":
         return [*others, *root[1]]
     return [*others, (root, 1)]
@@ -400,13 +402,13 @@ def _split_scale(node: Node) -> tuple[Number, Node]:
 
 def _power(base: Node, exponent: Node) -> Node:
     if is_number(exponent):
-        return _product([(base, as_exponent(exponent))])
+        return make_product([(base, as_exponent(exponent))])
     if base == "e":
         return _function("exp", exponent)
     if base == 1:
         return 1
     if base == OPEN:
-        return _function("exp", _sum([(exponent, OPEN)]))
+        return _function("exp", add_up([(exponent, OPEN)]))
     return ("pow", base, exponent)
 
 
@@ -441,9 +443,9 @@ def _function(name: str, a: Node) -> Node:
     if name == "cos" and isinstance(a, tuple) and a[0] == "+" and a[1] == OPEN:
         name = "sin"
     if name in _ODD and _is_negative(a):
-        return _sum([((name, _sum([(a, -1)])), -1)])
+        return add_up([((name, add_up([(a, -1)])), -1)])
     if name in _EVEN and _is_negative(a):
-        return (name, _sum([(a, -1)]))
+        return (name, add_up([(a, -1)]))
     return (name, a)
 
 
@@ -459,10 +461,10 @@ def _exponential(a: Node) -> Node:
         if constant == 0 and len(terms) == 1:
             term, scale = terms[0]
             if isinstance(term, tuple) and term[0] == "log":
-                return _product([(term[1], as_exponent(scale))])
+                return make_product([(term[1], as_exponent(scale))])
         if constant == OPEN or (isinstance(constant, float) and abs(constant) < 300):
             scale = OPEN if constant == OPEN else math.exp(constant)
-            return _sum([(_exponential(make_sum(0, terms)), scale)])
+            return add_up([(_exponential(make_sum(0, terms)), scale)])
     return ("exp", a)
 
 
@@ -475,10 +477,10 @@ def _absolute(a: Node) -> Node:
         return a
     if a[0] == "+" and a[1] == 0 and len(a[2]) == 1:
         term, scale = a[2][0]
-        return _sum([(_absolute(term), scale if scale == OPEN else abs(scale))])
+        return add_up([(_absolute(term), scale if scale == OPEN else abs(scale))])
     if a[0] == "*" and all(_is_even(e) or e == HALF for _, e in a[1]):
         return a
-    return ("abs", _sum([(a, -1)]) if _is_negative(a) else a)
+    return ("abs", add_up([(a, -1)]) if _is_negative(a) else a)
 
 
 def _is_negative(a: Node) -> bool:

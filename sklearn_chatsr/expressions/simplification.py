@@ -72,17 +72,18 @@ def _rewrite(expression: Expression) -> Expression:
     tree = expression.to_tree()
     shorter = _print_shortest(tree, expression.size)
     if shorter is not None:
-        return _as_expression(shorter, expression)
+        return as_expression(shorter, expression)
     if not isinstance(tree, tuple) or len(tree) == 1:
         return expression
     arguments = [
-        _as_expression(argument, expression).simplify().to_tree()
+        as_expression(argument, expression).simplify().to_tree()
         for argument in tree[1:]
     ]
-    return _as_expression((tree[0], *arguments), expression)
+    return as_expression((tree[0], *arguments), expression)
 
 
-def _as_expression(tree: Tree, origin: Expression) -> Expression:
+def as_expression(tree: Tree, origin: Expression) -> Expression:
+    """Make an expression of a tree that rewrites another one."""
     tokens, constants = flatten(tree)
     values = None if origin.constants is None else tuple(constants)
     return Expression._unchecked(tuple(tokens), values)
@@ -90,7 +91,7 @@ def _as_expression(tree: Tree, origin: Expression) -> Expression:
 
 def _print_shortest(tree: Tree, size: int) -> Tree | None:
     try:
-        printed = _build(normal_form(tree))
+        printed = build(normal_form(tree))
     except (ArithmeticFaultError, RecursionError, OverflowError):
         return None
     return printed if _size(printed) <= size else None
@@ -100,7 +101,8 @@ def _size(tree: Tree) -> int:
     return 1 + sum(map(_size, tree[1:])) if isinstance(tree, tuple) else 1
 
 
-def _build(node: Node) -> Tree:
+def build(node: Node) -> Tree:
+    """Print a normal form as a tree."""
     if isinstance(node, str):
         return (node,) if node in OPERATORS else node
     if not isinstance(node, tuple):
@@ -109,7 +111,7 @@ def _build(node: Node) -> Tree:
         return _build_sum(node[1], node[2])
     if node[0] == "*":
         return _build_product(1, node[1])
-    return (node[0], *map(_build, node[1:]))
+    return (node[0], *map(build, node[1:]))
 
 
 def _build_number(value: Number) -> Tree:
@@ -124,7 +126,7 @@ def _build_number(value: Number) -> Tree:
 
 
 def _build_power(base: Node, exponent: Number) -> Tree:
-    tree = _build(base)
+    tree = build(base)
     if exponent == OPEN or isinstance(exponent, float):
         return ("pow", tree, exponent)
     top, bottom = exponent.numerator, exponent.denominator
@@ -201,8 +203,8 @@ def _equal_powers(
     together = []
     for power, members in groups.items():
         if len(members) > 1:
-            tops = [_build(base) for base, exponent in members if exponent > 0]
-            bottoms = [_build(base) for base, exponent in members if exponent < 0]
+            tops = [build(base) for base, exponent in members if exponent > 0]
+            bottoms = [build(base) for base, exponent in members if exponent < 0]
             together.append((tops, bottoms, power))
             factors = [factor for factor in factors if factor not in members]
     return factors, together

@@ -1,0 +1,163 @@
+"""Write what the terms of a sum have in common once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+
+from sklearn_chatsr.expressions.exact_numbers import (
+    ArithmeticFaultError,
+    Node,
+    Number,
+    is_number,
+)
+from sklearn_chatsr.expressions.expression import Expression, flatten
+from sklearn_chatsr.expressions.normal_form import add_up, make_product, normal_form
+from sklearn_chatsr.expressions.simplification import as_expression, build
+
+Factors = tuple[tuple[Node, Number], ...]
+
+
+def factored(expression: Expression, positive: Collection[str] = ()) -> Expression:
+    """Take common factors out of sums, where that makes the formula shorter.
+
+    A formula that was put together from quotients, such as ``1/(x1/x3 + x2/x3)`` or
+    ``(1 + x1/x3)/(1 + x2/x3)``, becomes ``x3/(x1 + x2)`` and ``(x1 + x3)/(x2 + x3)``.
+
+    Parameters
+    ----------
+    expression : Expression
+        With values for its constants; a skeleton is given back as it is.
+    positive : collection of str
+        Variables that have positive values only, which may leave a root.
+
+    Returns
+    -------
+    Expression
+        The shorter one of the two; the values are the same wherever the given formula
+        has one.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.expressions import Expression
+    >>> str(factored(Expression.from_infix("x1*x2 + x1*x3")))
+    'x1*(x2 + x3)'
+    >>> str(factored(Expression.from_infix("sqrt(x1^2*x2 + x1^2)"), {"x1"}))
+    'x1*sqrt(x2 + 1)'
+    """
+    if expression.n_constants and expression.constants is None:
+        return expression
+    try:
+        node = _factored(normal_form(expression.to_tree()), frozenset(positive))
+        shorter = as_expression(build(node), expression)
+    except (ArithmeticFaultError, OverflowError, RecursionError):
+        return expression
+    return shorter if shorter.size < expression.size else expression
+
+
+def _factored(node: Node, positive: frozenset[str]) -> Node:
+    if not isinstance(node, tuple):
+        return node
+    if node[0] == "+":
+        terms = [(_factored(t, positive), c) for t, c in node[2]]
+        node = add_up([*terms, (1, node[1])])
+    elif node[0] == "*":
+        node = make_product([(_factored(b, positive), p) for b, p in node[1]])
+    else:
+        node = (node[0], *(_factored(argument, positive) for argument in node[1:]))
+    shortest = _size(node)
+    while True:
+        candidates = [(_size(c), i, c) for i, c in enumerate(_others(node, positive))]
+        size, _, best = min(candidates, default=(shortest, 0, node))
+        if size >= shortest:
+            return node
+        node, shortest = best, size
+
+
+def _size(node: Node) -> int:
+    return len(flatten(build(node))[0])
+
+
+def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
+    if isinstance(node, tuple) and node[0] == "+":
+        yield from _with_common_factors(node)
+    elif isinstance(node, tuple) and node[0] == "*":
+        yield from _with_cleared_sums(node[1], positive)
+        yield from _with_emptied_roots(node[1], positive)
+
+
+def _with_common_factors(node: Node) -> Iterator[Node]:
+    """Take a power of one base out of all terms that have one of that sign."""
+    _, constant, terms = node
+    for base in _bases(terms):
+        powers = [_power(term, base) for term, _ in terms]
+        for sign in (1, -1):
+            some = [i for i, p in enumerate(powers) if p * sign > 0]
+            if len(some) < 2:
+                continue
+            least = min((powers[i] for i in some), key=abs)
+            shared = [(_over(terms[i][0], base, least), terms[i][1]) for i in some]
+            rest = [term for i, term in enumerate(terms) if i not in some]
+            together = make_product([(base, least), (add_up(shared), 1)])
+            yield add_up([*rest, (together, 1), (1, constant)])
+
+
+def _with_cleared_sums(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:
+    """Multiply every sum so that one base is in no denominator, and divide again."""
+    inner = [t for base, _ in factors if _is_sum(base) for t in base[2]]
+    for base in _bases(inner):
+        parts: list[tuple[Node, Number]] = []
+        for factor, power in factors:
+            least = _least(factor, base)
+            if least == 0 or not (isinstance(power, int) or base in positive):
+                parts.append((factor, power))
+                continue
+            terms = [(_over(term, base, least), c) for term, c in factor[2]]
+            terms.append((make_product([(base, -least)]), factor[1]))
+            parts += [(base, least * power), (add_up(terms), power)]
+        yield make_product(parts)
+
+
+def _with_emptied_roots(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:
+    """Write sqrt(a^2*b) as a*sqrt(b), where a is positive."""
+    for i, (product, power) in enumerate(factors):
+        if not (isinstance(product, tuple) and product[0] == "*"):
+            continue
+        others = [*factors[:i], *factors[i + 1 :]]
+        for base, inner in product[1]:
+            if base in positive:
+                rest = make_product([f for f in product[1] if f[0] != base])
+                yield make_product([*others, (base, inner * power), (rest, power)])
+
+
+def _is_sum(node: Node) -> bool:
+    return isinstance(node, tuple) and node[0] == "+"
+
+
+def _least(node: Node, base: Node) -> Number:
+    """Give the lowest power of a base in the terms of a sum; 0 of anything else."""
+    if not _is_sum(node):
+        return 0
+    powers = [_power(term, base) for term, _ in node[2]]
+    return min(powers if node[1] == 0 else [*powers, 0])
+
+
+def _bases(terms: list[tuple[Node, Number]] | Factors) -> list[Node]:
+    found: dict[Node, None] = {}
+    for term, _ in terms:
+        found.update(dict.fromkeys(base for base, _ in _factors(term)))
+    return [base for base in found if not is_number(base)]
+
+
+def _factors(term: Node) -> Factors:
+    if isinstance(term, tuple) and term[0] == "*":
+        return tuple(f for f in term[1] if isinstance(f[1], int | Fraction))
+    return ((term, 1),)
+
+
+def _power(term: Node, base: Node) -> Number:
+    return next((power for known, power in _factors(term) if known == base), 0)
+
+
+def _over(term: Node, base: Node, power: Number) -> Node:
+    return make_product([(term, 1), (base, -power)])

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression, factored
+
+
+@pytest.mark.parametrize(
+    ("text", "shorter"),
+    [
+        ("x1*x2 + x1*x3", "x1*(x2 + x3)"),
+        ("x1/x2 + x3/x2", "(x1 + x3)/x2"),
+        ("x1/(x2/x3 + x4/x3)", "x1*x3/(x2 + x4)"),
+        ("(1 + x1/x3)/(1 + x2/x3)", "(x1 + x3)/(x2 + x3)"),
+        ("x4 + x1*x2 + x1*x3", "x4 + x1*(x2 + x3)"),
+        ("sin(x1*x2 - x1*x3)", "sin(x1*(x2 - x3))"),
+        ("exp(2.3*x1 - 2.3*x2)", "exp(2.3*(x1 - x2))"),
+    ],
+)
+def test_what_terms_share_is_written_once(text, shorter):
+    found = factored(Expression.from_infix(text))
+
+    assert found == Expression.from_infix(shorter).simplify()
+    assert found.simplify() == found
+    X = np.random.default_rng(0).uniform(0.5, 2.0, (20, 4))
+    np.testing.assert_allclose(
+        found.evaluate(X), Expression.from_infix(text).evaluate(X), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("text", ["x1 + x2", "1/x1 + 1/x2", "C*x1*x2 + C*x1*x3"])
+def test_what_would_not_be_shorter_or_is_open_stays(text):
+    expression = Expression.from_infix(text)
+
+    assert factored(expression) == expression
+
+
+def test_only_a_positive_column_leaves_a_root():
+    expression = Expression.from_infix("sqrt(x1^2*x2^2 - x2^2*x3^2)")
+
+    assert "sqrt(x1^2 - x3^2)" in str(factored(expression, {"x2"}))
+    X = np.array([[3.0, -2.0, 1.0]])
+    np.testing.assert_allclose(
+        factored(expression).evaluate(X), expression.evaluate(X), rtol=1e-12
+    )
