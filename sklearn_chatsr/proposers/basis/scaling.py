@@ -10,6 +10,7 @@ become quotients by powers of it. A single column is a plain power in front of t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -23,6 +24,7 @@ from sklearn_chatsr.proposers.basis.smooth import (
     degree_for,
     f_statistics,
     is_absent,
+    missed,
     polynomial_around,
     slopes,
     standardised,
@@ -38,6 +40,8 @@ _FARTHEST = 0.03  # of a power from a half
 _MOST_TRIED = 8
 # Of a column that comes closer to 0, in units of its maximum, logarithms have a tail.
 SPAN = 1e-3
+_TAIL, _ENOUGH_ROWS = 0.02, 0.7  # of the maximum; of the rows
+_MUCH_SMOOTHER = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,20 @@ def find_scaling(X: Array, y: Array) -> Scaling | None:
         Of a single column if there is one, else the simplest; None when there is none,
         or there are too few rows to tell.
     """
+    # Logarithms have a tail near 0, where a polynomial is at its worst.
+    long_tailed = (X.min(axis=0) > 0) & (X.min(axis=0) <= _TAIL * X.max(axis=0))
+    inner = np.all(X[:, long_tailed] > _TAIL * X[:, long_tailed].max(axis=0), axis=1)
+    if np.mean(inner) > _ENOUGH_ROWS:
+        X, y = X[inner], y[inner]
     degree = degree_for(X)
     involved = np.flatnonzero(X.min(axis=0) > SPAN * X.max(axis=0))
     if degree == 0 or len(involved) == 0:
         return None
     one_sign = bool(np.all(y > 0) or np.all(y < 0))
-    data = _Data(X.copy(), np.log(np.abs(y)) if one_sign else y / y.std(), one_sign)
-    data.table[:, involved] = np.log(X[:, involved])
-    if not (np.isfinite(data.table).all() and np.isfinite(data.target).all()):
+    target = np.log(np.abs(y)) if one_sign else y / y.std()
+    data = _Data(X, X.copy(), target, one_sign)
+    data.logarithms[:, involved] = np.log(X[:, involved])
+    if not (np.isfinite(data.logarithms).all() and np.isfinite(data.target).all()):
         return None
     for each in range(degree, 1, -1):
         found = _find(data, involved, each)
@@ -96,11 +106,19 @@ def find_scaling(X: Array, y: Array) -> Scaling | None:
 
 @dataclass(frozen=True)
 class _Data:
-    """Columns, in logarithms where possible, and the target, likewise."""
+    """Columns, their logarithms where possible, and the target, likewise."""
 
-    table: Array
+    columns: Array
+    logarithms: Array
     target: Array
     is_log: bool
+
+    def table(self, in_logarithms: Collection[int]) -> Array:
+        """Give some columns in logarithms and the others as they are."""
+        chosen = self.columns.copy()
+        some = list(in_logarithms)
+        chosen[:, some] = self.logarithms[:, some]
+        return chosen
 
     def divided(self, shift: Array) -> Array:
         """Divide the target by the exponential of a shift."""
@@ -109,8 +127,13 @@ class _Data:
 
 def _find(data: _Data, involved: npt.NDArray[np.intp], degree: int) -> Scaling | None:
     """Find a scaling by a polynomial of this degree."""
-    fitted, slope = slopes(standardised(data.table), data.target, degree)
-    slope = slope[:, involved] / data.table[:, involved].std(axis=0)
+    in_logarithms = _smooth_in_logarithms(data, involved, degree)
+    table = data.table(in_logarithms)
+    fitted, slope = slopes(standardised(table), data.target, degree)
+    slope /= table.std(axis=0)
+    for j in set(map(int, involved)) - in_logarithms:
+        slope[:, j] *= data.columns[:, j]  # dx / x is d log x
+    slope = slope[:, involved]
     # d log|y| is dy / y.
     unit = np.ones_like(fitted) if data.is_log else fitted
     mean = unit @ slope / (unit @ unit)
@@ -132,17 +155,40 @@ def _find(data: _Data, involved: npt.NDArray[np.intp], degree: int) -> Scaling |
         if distance > _FARTHEST or (len(used) == 1 and power == 0):
             continue
         found = Scaling({int(involved[k]): int(direction[k]) for k in used}, power)
-        if _holds(found, data, degree):
+        if _holds(found, data, in_logarithms, degree):
             return found
     return None
 
 
-def _holds(found: Scaling, data: _Data, degree: int) -> bool:
+def _smooth_in_logarithms(
+    data: _Data, involved: npt.NDArray[np.intp], degree: int
+) -> set[int]:
+    """Choose the columns whose logarithms the polynomial is to be of.
+
+    All, but for those in which the target is much smoother without, such as angles.
+    """
+    chosen = set(map(int, involved))
+    best = _missed(data, chosen, degree)
+    for j in map(int, involved):
+        without = chosen - {j}
+        left = _missed(data, without, degree)
+        if left < _MUCH_SMOOTHER * best:
+            chosen, best = without, left
+    return chosen
+
+
+def _missed(data: _Data, in_logarithms: set[int], degree: int) -> float:
+    table = standardised(data.table(in_logarithms))
+    return missed(np.hstack(polynomial_around(table, 0, degree)), data.target)
+
+
+def _holds(found: Scaling, data: _Data, in_logarithms: set[int], degree: int) -> bool:
     """Check that the pivot is gone once everything is divided by its powers."""
     pivot = found.pivots[0]
     sign = found.exponents[pivot]
-    base = data.table[:, pivot]
-    changed = data.table.copy()
+    table = data.table(in_logarithms | found.exponents.keys())
+    base = table[:, pivot]
+    changed = table.copy()
     for j, exponent in found.exponents.items():
         if j != pivot:
             changed[:, j] -= sign * exponent * base
@@ -151,7 +197,7 @@ def _holds(found: Scaling, data: _Data, degree: int) -> bool:
     [after] = f_statistics(outside, inside, divided[None])
     before = 0.0
     for j in found.pivots:
-        inside, outside = polynomial_around(standardised(data.table), j, degree)
+        inside, outside = polynomial_around(standardised(table), j, degree)
         before = max(before, *f_statistics(outside, inside, data.target[None]))
     return bool(before > PRESENT and is_absent(after, before))
 
