@@ -84,6 +84,29 @@ def test_the_units_of_mass_are_read_off_the_data():
     assert smallest.columns.leaves == ["x2"]
 
 
+def test_a_column_that_begins_at_zero_does_not_hide_units():
+    rng = np.random.default_rng(4)
+    mass, gravity, drag = rng.uniform(size=(3, 750)) * [[50], [0.2], [0.4]]
+    X = np.column_stack([50 + mass, 9.7 + gravity, 0.1 + drag, rng.uniform(0, 20, 750)])
+    m, g, k, t = X.T
+    y = np.sqrt(m * g / k) * np.tanh(t * np.sqrt(g * k / m))
+
+    scaling = find_scaling(X, y)
+
+    assert (scaling.exponents, scaling.power) == ({0: 1, 2: 1}, 0)
+
+
+def test_angles_are_smooth_as_they_are():
+    X = np.column_stack([draw(5, 2)[:750], draw(6, 1, 0.1, 1.4)[:750]])
+    n, m, angle = X.T
+    root = np.sqrt(9 * m**2 - n**2 * np.sin(angle) ** 2)
+    y = ((n * np.cos(angle) - root) / (n * np.cos(angle) + root)) ** 2
+
+    scaling = find_scaling(X, y)
+
+    assert (scaling.exponents, scaling.power) == ({0: 1, 1: 1}, 0)
+
+
 def test_a_law_that_changes_its_sign_is_divided_by_a_cosine():
     X = draw(4, 4)
     X[:, 1] = np.random.default_rng(5).uniform(0, 6, 1000)

@@ -17,6 +17,7 @@ from sklearn_chatsr.proposers.basis.offset import (
     power_laws_beside_term,
 )
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
+from sklearn_chatsr.proposers.basis.powers import sums_of_power_laws
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
 from sklearn_chatsr.proposers.basis.screening import Screen
@@ -92,6 +93,7 @@ def search_stages(
     for t, sets, _ in ranked[:5]:
         longer += _longer(sums[t], prepared, sets, out_of_time)
     longer += power_laws_beside_term(task, out_of_time)
+    longer += list(sums_of_power_laws(task, longer, out_of_time))
     yield written(task, longer)
     yield None
     yield written(task, _columns_over_target(task, library, out_of_time))
