@@ -1,4 +1,4 @@
-"""Write what the terms of a sum have in common once."""
+"""Write what the terms of a sum have in common once, and multiply out where it pays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from sklearn_chatsr.expressions.exact_numbers import (
     Node,
     Number,
     is_number,
+    plus,
+    times,
 )
 from sklearn_chatsr.expressions.expression import Expression, flatten
 from sklearn_chatsr.expressions.normal_form import add_up, make_product, normal_form
 from sklearn_chatsr.expressions.simplification import as_expression, build
 
 Factors = tuple[tuple[Node, Number], ...]
+_MOST_ADDENDS = 40
+_CANCELLED = 1e-12  # what rounding leaves of terms that cancel
 
 
 def factored(expression: Expression, positive: Collection[str] = ()) -> Expression:
@@ -65,6 +69,10 @@ def _factored(node: Node, positive: frozenset[str]) -> Node:
         node = make_product([(_factored(b, positive), p) for b, p in node[1]])
     else:
         node = (node[0], *(_factored(argument, positive) for argument in node[1:]))
+    return min((_climbed(n, positive) for n in (node, _spread_out(node))), key=_size)
+
+
+def _climbed(node: Node, positive: frozenset[str]) -> Node:
     shortest = _size(node)
     while True:
         candidates = [(_size(c), i, c) for i, c in enumerate(_others(node, positive))]
@@ -84,6 +92,47 @@ def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
+
+
+def _spread_out(node: Node) -> Node:
+    """Multiply out the whole powers of sums in a sum, and drop what cancels."""
+    if not _is_sum(node):
+        return node
+    addends = [(1, node[1])]
+    for term, coefficient in node[2]:
+        addends += _multiplied_out(term, coefficient)
+        if len(addends) > _MOST_ADDENDS:
+            return node
+    largest: dict[Node, float] = {}
+    total: dict[Node, Number] = {}
+    for term, coefficient in addends:
+        total[term] = plus(total.get(term, 0), coefficient)
+        largest[term] = max(largest.get(term, 0.0), abs(float(coefficient)))
+    return add_up((t, c) for t, c in total.items() if abs(c) > _CANCELLED * largest[t])
+
+
+def _multiplied_out(term: Node, coefficient: Number) -> list[tuple[Node, Number]]:
+    sums = [f for f in _factors(term) if _is_sum(f[0]) and f[1] in (1, 2, 3)]
+    rest = make_product([f for f in _factors(term) if f not in sums])
+    addends = [_apart(rest, coefficient)]
+    for base, power in sums:
+        for _ in range(int(power)):
+            addends = [
+                _apart(make_product([(node, 1), (other, 1)]), times(number, c))
+                for node, number in addends
+                for other, c in [*base[2], (1, base[1])]
+            ]
+    return addends
+
+
+def _apart(node: Node, coefficient: Number) -> tuple[Node, Number]:
+    """Take the number out of a product."""
+    if is_number(node):
+        return 1, times(node, coefficient)
+    if _is_sum(node) and node[1] == 0 and len(node[2]) == 1:
+        [(term, own)] = node[2]
+        return term, times(own, coefficient)
+    return node, coefficient
 
 
 def _with_common_factors(node: Node) -> Iterator[Node]:

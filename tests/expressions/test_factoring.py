@@ -16,6 +16,8 @@ from sklearn_chatsr.expressions import Expression, factored
         ("x4 + x1*x2 + x1*x3", "x4 + x1*(x2 + x3)"),
         ("sin(x1*x2 - x1*x3)", "sin(x1*(x2 - x3))"),
         ("exp(2.3*x1 - 2.3*x2)", "exp(2.3*(x1 - x2))"),
+        ("(x1 + x2)^2 - 2*x1*x2", "x1^2 + x2^2"),
+        ("0.3*(x1 - 10)^2 + 6*x1 - 30", "0.3*x1^2"),
     ],
 )
 def test_what_terms_share_is_written_once(text, shorter):

@@ -122,6 +122,13 @@ def _residuals(candidates: Candidates, target: Array, sets: Chosen) -> Array:
     return residuals
 
 
+def share_left(candidates: Candidates, target: Array, sets: Chosen) -> Array:
+    """Give the share of the squared target that every set of terms leaves."""
+    residuals = _residuals(candidates, target, sets)
+    share: Array = np.einsum("bn,bn->b", residuals, residuals)
+    return share
+
+
 def _distinct(residuals: Array, share: float) -> npt.NDArray[np.intp]:
     """Choose residuals, in their order, that differ from those chosen before."""
     square = np.einsum("bn,bn->b", residuals, residuals)

@@ -19,7 +19,7 @@ from sklearn_chatsr.proposers.basis.offset import (
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.powers import sums_of_power_laws
 from sklearn_chatsr.proposers.basis.products import Product
-from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue
+from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue, share_left
 from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.task import EXACT, Task, is_exact, screens, written
 from sklearn_chatsr.proposers.basis.terms import Array, Terms
@@ -32,6 +32,8 @@ from sklearn_chatsr.proposers.basis.triples import best_triples
 
 _SHORT = 10  # nodes
 _N_PAIRS = 300
+# Transforms whose pairs are continued, and of how many pairs the best one counts.
+_N_PURSUED, _N_PURSUED_BESIDE, _N_COMPARED = 5, 2, 10
 # Terms of which all triples are tried: for all targets at once, and for a single one.
 _SIMPLE, _SIMPLE_PARTS = 300, 400
 _N_TRIPLES = 100
@@ -88,10 +90,11 @@ def search_stages(
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
-    longer = _triples(sums, prepared, out_of_time)
-    ranked = sorted(pairs, key=lambda item: min((h.fvu for h in item[2]), default=9.9))
-    for t, sets, _ in ranked[:5]:
+    triples = _triples(sums, prepared, out_of_time)
+    longer = [(sums[t], hit) for t, _, hits in triples.values() for hit in hits]
+    for t, sets in _worth_pursuing(sums, prepared, pairs):
         longer += _longer(sums[t], prepared, sets, out_of_time)
+        longer += _longer(sums[t], prepared, triples[t][1], out_of_time)
     longer += power_laws_beside_term(task, out_of_time)
     longer += list(sums_of_power_laws(task, longer, out_of_time))
     yield written(task, longer)
@@ -179,16 +182,35 @@ def _pairs(
     ]
 
 
+def _worth_pursuing(
+    sums: Sequence[Sum],
+    prepared: Candidates,
+    pairs: Sequence[tuple[int, npt.NDArray[np.intp], list[Hit]]],
+) -> list[tuple[int, npt.NDArray[np.intp]]]:
+    """Give the transforms whose best pairs miss least of y, and least of T(y).
+
+    Half of the terms of a sum below a root may be negative on some row, where they say
+    nothing of y.
+    """
+    of_y = [min((hit.fvu for hit in hits), default=np.inf) for _, _, hits in pairs]
+    of_transform = []
+    for t, sets, _ in pairs:
+        target, _ = prepared.residual(sums[t].target[: sums[t].n_fit])
+        of_transform.append(share_left(prepared, target, sets[:_N_COMPARED]).min())
+    first = np.argsort(of_y, kind="stable")[:_N_PURSUED]
+    others = [k for k in np.argsort(of_transform, kind="stable") if k not in first]
+    return [pairs[k][:2] for k in [*first, *others[:_N_PURSUED_BESIDE]]]
+
+
 def _triples(
     sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
-) -> list[tuple[Formulation, Hit]]:
+) -> dict[int, tuple[int, npt.NDArray[np.intp], list[Hit]]]:
     which, targets = _open_targets(sums, prepared)
     found = _simplest_triples(prepared, targets, _SIMPLE, out_of_time)
-    return [
-        (sums[t], hit)
+    return {
+        t: (t, triples, sums[t].fit(prepared.index[triples]))
         for t, triples in zip(which, found, strict=True)
-        for hit in sums[t].fit(prepared.index[triples])
-    ]
+    }
 
 
 def _simplest_triples(

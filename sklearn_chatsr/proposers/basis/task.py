@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.expressions import Expression, factored
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit
 from sklearn_chatsr.proposers.basis.library import Caps
@@ -104,6 +104,9 @@ def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
                 ]
             except (ValueError, OverflowError):
                 continue
-            plain = as_power(min(wholes, key=lambda e: e.size).to_tree())
+            shortest = min(wholes, key=lambda e: e.size)
+            if exact:
+                shortest = factored(shortest)
+            plain = as_power(shortest.to_tree())
             trees[plain if exact else release(plain)] = None
     return list(trees)
