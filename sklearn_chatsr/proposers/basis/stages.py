@@ -91,7 +91,9 @@ def search_stages(
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
     triples = _triples(sums, prepared, out_of_time)
-    longer = [(sums[t], hit) for t, _, hits in triples.values() for hit in hits]
+    longer: list[tuple[Formulation, Hit]] = [
+        (sums[t], hit) for t, _, hits in triples.values() for hit in hits
+    ]
     for t, sets in _worth_pursuing(sums, prepared, pairs):
         longer += _longer(sums[t], prepared, sets, out_of_time)
         longer += _longer(sums[t], prepared, triples[t][1], out_of_time)
