@@ -139,6 +139,9 @@ class Columns:
     def times_powers(self, pivot: int, exponents: Mapping[int, int]) -> Columns:
         """Multiply columns by whole powers of another one, which leaves.
 
+        What comes out is in the units of the data where it is of ordinary size there:
+        a pure number means something beside a one.
+
         Parameters
         ----------
         pivot : int
@@ -150,7 +153,14 @@ class Columns:
         for j, exponent in exponents.items():
             values[j] *= self.values[pivot] ** float(exponent)
             whole = ("mul", leaves[j], power(self.leaves[pivot], Fraction(exponent)))
-            leaves[j] = product([(t, p) for t, p in factors(whole).items() if p != 0])
+            parts = {t: p for t, p in factors(whole).items() if p != 0}
+            plain: dict[Tree, Fraction] = {
+                t: p for t, p in parts.items() if not isinstance(t, float)
+            }
+            scale = _number(parts)
+            if plain and not _is_strange(values[j] / scale):
+                values[j], parts = values[j] / scale, plain
+            leaves[j] = product(list(parts.items()))
         changed = Columns(values, leaves, self.positive)
         return changed.keep([j for j in range(len(self)) if j != pivot])
 
@@ -219,6 +229,15 @@ def factors(tree: Tree, atoms: Sequence[Tree] = ()) -> dict[Tree, Fraction]:
 
     collect(tree, Fraction(1))
     return found
+
+
+def _number(powers: Mapping[Tree, Fraction]) -> float:
+    """Multiply the numbers among some factors."""
+    number = 1.0
+    for factor, exponent in powers.items():
+        if isinstance(factor, float):
+            number *= factor ** float(exponent)
+    return number
 
 
 def product(powers: Sequence[tuple[Tree, Fraction]]) -> Tree:
