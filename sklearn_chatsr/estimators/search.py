@@ -302,7 +302,8 @@ class Search:
         rules = self.settings.constraints
         if self.archive.cost.at_floor(loss):
             shorter = factored(expression, self._positive)
-            if rules is None or rules.allow(shorter):
+            exact = self.archive.cost.at_floor(self._loss(shorter, self.rows.judge))
+            if exact and (rules is None or rules.allow(shorter)):
                 expression = shorter
         # Scaling may add a factor and an offset to the largest skeleton.
         if expression.size > self.settings.max_size + 4 and source != _BASELINE:

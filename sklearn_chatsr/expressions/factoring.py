@@ -194,18 +194,24 @@ def _least(node: Node, base: Node) -> Number:
 def _bases(terms: list[tuple[Node, Number]] | Factors) -> list[Node]:
     found: dict[Node, None] = {}
     for term, _ in terms:
-        found.update(dict.fromkeys(base for base, _ in _factors(term)))
+        factors = _factors(term)
+        found.update(dict.fromkeys(b for b, p in factors if _is_rational(p)))
     return [base for base in found if not is_number(base)]
 
 
 def _factors(term: Node) -> Factors:
     if isinstance(term, tuple) and term[0] == "*":
-        return tuple(f for f in term[1] if isinstance(f[1], int | Fraction))
+        factors: Factors = term[1]
+        return factors
     return ((term, 1),)
 
 
+def _is_rational(power: Number) -> bool:
+    return isinstance(power, int | Fraction)
+
+
 def _power(term: Node, base: Node) -> Number:
-    return next((power for known, power in _factors(term) if known == base), 0)
+    return next((p for b, p in _factors(term) if b == base and _is_rational(p)), 0)
 
 
 def _over(term: Node, base: Node, power: Number) -> Node:

@@ -2,8 +2,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from sklearn_chatsr.expressions import Expression, factored
+
+from .strategies import POINTS, agree, expressions
+
+
+@given(expressions)
+@settings(max_examples=400)
+def test_values_never_change_and_nothing_grows(expression):
+    found = factored(expression)
+
+    assert agree(expression.evaluate(POINTS), found.evaluate(POINTS))
+    assert found.size <= expression.size
 
 
 @pytest.mark.parametrize(
@@ -28,6 +40,18 @@ def test_what_terms_share_is_written_once(text, shorter):
     X = np.random.default_rng(0).uniform(0.5, 2.0, (20, 4))
     np.testing.assert_allclose(
         found.evaluate(X), Expression.from_infix(text).evaluate(X), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["0.5*(x1 + 0.5)^2.000001 - 0.125", "2*sin(x1)*cos(x2)^1.000001 + x3"]
+)
+def test_powers_that_are_no_fractions_stay(text):
+    expression = Expression.from_infix(text)
+
+    X = np.random.default_rng(0).uniform(0.5, 1.5, (20, 3))
+    np.testing.assert_allclose(
+        factored(expression).evaluate(X), expression.evaluate(X), rtol=1e-12
     )
 
 

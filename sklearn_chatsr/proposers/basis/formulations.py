@@ -281,3 +281,70 @@ class Sum(Formulation):
         if below:
             tree = ("div", tree, linear_combination(below, 1.0, exact))
         return [self.transform.tree(tree)]
+
+
+class Root(Formulation):
+    """y solves a quadratic equation ``y^2 = y*P + Q`` with sums of terms P and Q.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        The target.
+    free : Terms
+        Terms of Q.
+    linear : Terms
+        Terms of P: they enter the regression times y.
+    n_fit : int
+        The first so many rows are fitted.
+    """
+
+    def __init__(self, y: Array, free: Terms, linear: Terms, n_fit: int) -> None:
+        self.linear = linear
+        self.n_free = len(free)
+        multiplied = Terms(linear.values * y, linear.trees, linear.order + 0.2)
+        terms = Terms.join([free, multiplied])
+        base = np.column_stack([np.ones_like(y), y])
+        weight = 1.0 / np.maximum(np.abs(y), 1e-300)
+        super().__init__("root", y, y**2, base, terms, weight, n_fit)
+
+    def _half(self, chosen: npt.NDArray[np.intp], coefficients: Array) -> Array:
+        half = np.full(len(self.y), 0.5 * coefficients[1])
+        for i, c in zip(chosen, coefficients[2:], strict=True):
+            if i >= self.n_free:
+                half += 0.5 * c * self.linear.values[i - self.n_free]
+        return half
+
+    def _sign(self, half: Array) -> float:
+        """Give the sign of the square root, which is one on all rows."""
+        return 1.0 if np.mean(self.y - half > 0) > 0.5 else -1.0
+
+    def predict(
+        self, chosen: npt.NDArray[np.intp], values: Array, coefficients: Array
+    ) -> Array:
+        """Compute y on all rows."""
+        half = self._half(chosen, coefficients)
+        q = np.full(len(self.y), coefficients[0])
+        for i, row, c in zip(chosen, values, coefficients[2:], strict=True):
+            if i < self.n_free:
+                q += c * row
+        root: Array = half + self._sign(half) * np.sqrt(half**2 + q)
+        return root
+
+    def tree(self, hit: Hit, exact: bool) -> list[Tree]:
+        """Write the formula of a hit."""
+        free, linear = [], []
+        for i, c in zip(hit.chosen, hit.coefficients[2:], strict=True):
+            tree = self.terms.trees[i]
+            if i < self.n_free:
+                free.append((float(c), tree))
+            else:
+                linear.append((0.5 * float(c), tree))
+        size_of_y = float(np.abs(self.y).max())
+        q, p = (float(c) for c in hit.coefficients[:2])
+        q = 0.0 if exact and abs(q) < 1e-9 * size_of_y**2 else q
+        p = 0.0 if exact and abs(p) < 1e-9 * size_of_y else p
+        half = linear_combination(linear, 0.5 * p, exact)
+        rest = linear_combination(free, q, exact)
+        root: Tree = ("sqrt", ("add", ("sq", half), rest))
+        sign = self._sign(self._half(hit.chosen, hit.coefficients))
+        return [("add" if sign > 0 else "sub", half, root)]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
 from sklearn_chatsr.proposers.basis.library import Library, build_library
 from sklearn_chatsr.proposers.basis.monomials import polynomial, polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
@@ -108,6 +108,7 @@ def search_stages(
     below = [t for t in transforms if t.name in _QUOTIENTS]
     # The target itself first; the others can wait where noise is likely.
     yield from _quotients_of(task, library, below[:1], out_of_time)
+    yield written(task, list(_roots(task, library, out_of_time)))
     # There is no more noise than the best formula misses.
     some_noise = min((hit.fvu for _, hit in longer), default=1.0) > _LITTLE
     if wide is not None and some_noise:
@@ -330,22 +331,44 @@ def _quotients(
     above = Terms.join([library.monomials.simplest(700), library.addends.simplest(700)])
     below = _apart_from_one(library.addends.simplest(700), task.n_fit)
     formulation = Sum(transform, task.y, above, task.n_fit, below)
+    yield from _of_two_kinds(task, formulation, len(above), out_of_time)
+
+
+def _roots(
+    task: Task, library: Library, out_of_time: Callable[[], bool]
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Yield solutions of quadratic equations, where they are exact."""
+    free = Terms.join([library.monomials.simplest(700), library.addends.simplest(700)])
+    linear = _apart_from_one(library.addends.simplest(700), task.n_fit)
+    formulation = Root(task.y, free, linear, task.n_fit)
+    found = _of_two_kinds(task, formulation, len(free), out_of_time)
+    yield from (item for item in found if is_exact(item[1]))
+
+
+def _of_two_kinds(
+    task: Task,
+    formulation: Formulation,
+    n_first: int,
+    out_of_time: Callable[[], bool],
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Combine terms of which the first so many stand alone, the others beside y."""
     prepared = formulation.candidates(_MOST_QUOTIENT_TERMS)
     target, share = prepared.residual(formulation.target[: task.n_fit])
     if share < 1e-12:
         return
     [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
     hits = formulation.fit(prepared.index[pairs])
-    # Some terms of the divisor alone may add up to one, which explains nothing.
-    is_above = prepared.index < len(above)
+    # Some of the others alone may add up to one, which explains nothing.
+    is_first = prepared.index < n_first
     simple = np.concatenate(
-        [np.flatnonzero(part)[:_SIMPLE_PARTS] for part in (is_above, ~is_above)]
+        [np.flatnonzero(part)[:_SIMPLE_PARTS] for part in (is_first, ~is_first)]
     )
-    n_above = min(_SIMPLE_PARTS, int(is_above.sum()))
+    n_simple = min(_SIMPLE_PARTS, int(is_first.sum()))
     [triples] = best_triples(
-        prepared, target[None], simple, n_above, _N_TRIPLES, out_of_time
+        prepared, target[None], simple, n_simple, _N_TRIPLES, out_of_time
     )
     hits += formulation.fit(prepared.index[triples])
-    for sets in pursue(prepared, target, pairs, 100, 4, out_of_time):
-        hits += formulation.fit(prepared.index[sets])
+    for start in (pairs, triples):
+        for sets in pursue(prepared, target, start, 100, 5, out_of_time):
+            hits += formulation.fit(prepared.index[sets])
     yield from ((formulation, hit) for hit in hits)
