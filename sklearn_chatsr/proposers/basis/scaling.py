@@ -36,7 +36,7 @@ _LARGEST = 3  # exponent
 # Shares of the squared slopes that a direction may leave: of the best, and of others
 # in units of the best, where the simplest is looked for.
 _LARGEST_SHARE, _LIKEWISE, _SMALLEST_SHARE = 0.02, 30.0, 1e-6
-_FARTHEST = 0.03  # of a power from a half
+_FARTHEST = 0.04  # of a power from a half
 _MOST_TRIED = 8
 # Of a column that comes closer to 0, in units of its maximum, logarithms have a tail.
 SPAN = 1e-3

@@ -20,7 +20,7 @@ _ROWS_PER_PARAMETER = 4
 _ABSENT, PRESENT = 4.0, 10.0
 # A model that misses little takes its own error for an influence: there a column is
 # gone, too, when next to nothing is left of what it explained.
-_ALMOST_ABSENT, _NEXT_TO_NOTHING = 20.0, 2e-4
+_ALMOST_ABSENT, _NEXT_TO_NOTHING = 20.0, 5e-4
 
 
 def degree_for(X: Array) -> int:
