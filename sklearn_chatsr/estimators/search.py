@@ -215,6 +215,8 @@ class Search:
                     self._take(batch, name, progress)
                     short = _PLAINLY_SHORT if name == "templates" else _SHORT
                     if self._is_over() or self._is_found(short):
+                        # What is exact may still hold what float64 cannot see.
+                        self._prune_best(progress, most=1)
                         return
                     if not was_found and self._is_found(self.settings.max_size):
                         break
@@ -353,12 +355,12 @@ class Search:
         formula = best.expression.to_infix(self.labels, digits=4)
         return f"R2 {best.r2:.6f}  {formula[:60]}"
 
-    def _prune_best(self, progress: ProgressBar) -> None:
+    def _prune_best(self, progress: ProgressBar, most: int = _PRUNED_PER_TURN) -> None:
         """Offer the best candidates without the parts that may only decorate them.
 
         And with what their sums have in common written once.
         """
-        for candidate in sorted(self.archive, key=lambda c: c.bits)[:_PRUNED_PER_TURN]:
+        for candidate in sorted(self.archive, key=lambda c: c.bits)[:most]:
             if candidate.expression in self._pruned or self._is_over():
                 continue
             self._pruned.add(candidate.expression)
