@@ -1,0 +1,39 @@
+"""Formulations: regressions that mean a formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers.basis.formulations import Root
+from sklearn_chatsr.proposers.basis.terms import Columns, Terms
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_root_of_a_quadratic_equation_is_exact(sign):
+    X = np.random.default_rng(2).uniform(0.5, 3, (300, 3))
+    a, b, c = X.T
+    y = (a + b) / 2 + sign * np.sqrt((a - b) ** 2 / 4 + c**2)
+    free = Terms(
+        np.array([a * b, c**2]), [("mul", "x1", "x2"), ("sq", "x3")], np.ones(2)
+    )
+    linear = Terms(np.array([a, b]), ["x1", "x2"], np.ones(2))
+
+    formulation = Root(y, free, linear, n_fit=150)
+    [hit] = formulation.fit(np.array([[0, 1, 2, 3]]))
+    [tree] = formulation.tree(hit, exact=True)
+
+    assert hit.fvu < 1e-25
+    np.testing.assert_allclose(Expression.from_tree(tree).evaluate(X), y, rtol=1e-10)
+
+
+def test_a_pure_number_is_in_the_units_of_the_data():
+    rng = np.random.default_rng(0)
+    X = rng.uniform([0.004, 100, 250], [0.008, 9000, 300], (200, 3))
+    columns = Columns.of(X, X[:, 0] ** 2)
+    assert columns.leaves[0] == ("mul", 1000.0, "x1")
+
+    [ratio] = columns.keep([0, 1, 2]).times_powers(0, {1: 1}).keep([0]).leaves
+
+    assert ratio == ("mul", "x2", "x1")
