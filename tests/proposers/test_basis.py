@@ -68,6 +68,7 @@ def recovers(text, X, X_unseen):
         "(x1 + 2*x2)/(1 + x1*x3)",
         "(x1 - x2 + log(x3))/(1 + x1*x3)",
         "acos((x1/8 - x2/9)/(1 - x1*x2/72))",
+        "(x1 + x2)/2 + sqrt((x1 - x2)^2/4 + x3^2)",
     ],
 )
 def test_laws_of_positive_columns_are_recovered(text):
@@ -75,7 +76,14 @@ def test_laws_of_positive_columns_are_recovered(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["x1*x2 + sin(x3)", "x1^4 - x1^3 + x2^2", "x3*exp(-x1^2)", "x1/(3 + x2)"]
+    "text",
+    [
+        "x1*x2 + sin(x3)",
+        "x1^4 - x1^3 + x2^2",
+        "x3*exp(-x1^2)",
+        "x1/(3 + x2)",
+        "sin(x1)*sin(x2) + cos(x1)*cos(x2)*cos(x3)",
+    ],
 )
 def test_laws_of_negative_inputs_are_recovered(text):
     assert recovers(text, signed(3), signed(3, 500)[400:])

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
+from itertools import product as product_of
 
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_chatsr.expressions import OPERATORS
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.monomials import Exponents, monomials
 from sklearn_chatsr.proposers.basis.screening import Screen
@@ -24,6 +27,7 @@ from sklearn_chatsr.proposers.basis.terms import (
     pairs_by_order,
     power,
 )
+from sklearn_chatsr.proposers.basis.trees import multiplied
 
 Index = npt.NDArray[np.intp]
 Curve = tuple[Callable[[Array], Array], Callable[[Tree], Tree], float]
@@ -101,6 +105,7 @@ _PLAIN: tuple[tuple[float, Callable[[Tree], Tree], float], ...] = (
 )
 _RELATIVE = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
 _POOL = 12  # times as many terms are screened as are kept
+_MOST_ANGLES = 8  # columns
 _SMALLEST, _LARGEST = 0.02, 60.0  # root mean square of an ordinary argument
 
 
@@ -148,19 +153,20 @@ def build_library(
     curves = _curves(arguments, _CURVES, caps.curves, for_sums)
     ratios = _powers_of(sides, 1500)
     few, plain = powers.simplest(1200), curves.simplest(1200)
-    multiplied = [
+    composed = [
         _products(few, plain, caps.products, for_sums),
         _products(few, ratios, caps.ratios, for_sums),
         _logarithms(columns),
     ]
+    composed.append(_angles(columns))
     if len(columns) <= 3:
-        multiplied.append(_products(plain, plain, caps.ratios, for_sums, True))
-    addends = Terms.join([powers, sums, curves, ratios, *multiplied]).usable()
+        composed.append(_products(plain, plain, caps.ratios, for_sums, True))
+    addends = Terms.join([powers, sums, curves, ratios, *composed]).usable()
     factors = Terms.join(
         [
             _one_and(powers, caps.factors),
             _curves(arguments, _FACTOR_CURVES, caps.curves, for_products, True),
-            _one_beside(multiplied[0], 1000, for_products),
+            _one_beside(composed[0], 1000, for_products),
             _triples(powers, exponents, 600),
         ]
     ).usable()
@@ -328,6 +334,26 @@ def _logarithms(columns: Columns) -> Terms:
             order = np.full(len(columns), 2.0)
             parts.append(Terms(columns.values * log, trees, order))
     return Terms.join(parts)
+
+
+def _angles(columns: Columns) -> Terms:
+    """Multiply sines and cosines of two and three columns: spherical trigonometry."""
+    angles = [j for j, x in enumerate(columns.values) if np.abs(x).max() < _LARGEST]
+    values, order = [], []
+    trees: list[Tree] = []
+    for count in (2, 3):
+        for chosen in combinations(angles[:_MOST_ANGLES], count):
+            for names in product_of(("sin", "cos"), repeat=count):
+                tree: Tree = "1"
+                value = np.ones(columns.values.shape[1])
+                for j, name in zip(chosen, names, strict=True):
+                    tree = multiplied(tree, (name, columns.leaves[j]))
+                    value = value * OPERATORS[name].numpy(columns.values[j])
+                values.append(value)
+                trees.append(tree)
+                order.append(1.6 * count)
+    table = np.array(values).reshape(len(trees), columns.values.shape[1])
+    return Terms(table, trees, np.array(order))
 
 
 def _one_and(terms: Terms, most: int) -> Terms:
