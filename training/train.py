@@ -250,6 +250,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     transformers_logging.disable_progress_bar()
     build_trainer(args).run()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # Threads of gloo that are still alive when the interpreter ends abort it.
+        torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
