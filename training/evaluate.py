@@ -1,7 +1,6 @@
 """Measure what share of unseen formulas a model recovers, against the hidden control.
 
-Run ``python -m training.evaluate runs/small/model --n-tables 200 --out eval.json``;
-with ``--laws feynman`` on the laws of a benchmark instead.
+Run ``python -m training.evaluate runs/small/model --n-tables 200 --out eval.json``.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,34 +107,6 @@ def validation_tables(
             if tables is not None:
                 found[skeleton.expression] = tables
     return list(found.values())
-
-
-def law_tables(suites: Sequence[str], n_rows: int = 128) -> list[Tables]:
-    """Draw noise-free rows of the laws of a benchmark, which training never sees.
-
-    Parameters
-    ----------
-    suites : sequence of str
-        What `benchmarks.problems.select_problems` takes, such as ``"feynman"``.
-    n_rows : int, default=128
-        Rows of a table.
-
-    Returns
-    -------
-    list of Tables
-        Of one table each.
-    """
-    # The harness is beside the training, not under it.
-    from benchmarks.problems import select_problems
-
-    found = []
-    for problem in select_problems(suites)[0]:
-        if problem.expression is None:
-            continue
-        X, y = problem.draw(n_rows, seed=0)
-        shown = np.ones((1, n_rows), bool)
-        found.append(Tables(problem.expression.skeleton(), X[None], y[None], shown))
-    return found
 
 
 def recover(
@@ -237,6 +209,40 @@ def _percent(flags: Sequence[bool]) -> float:
     return round(100.0 * float(np.mean(flags)), 1)
 
 
+def given_and_hidden(
+    model: ChatSRForExpressionGeneration,
+    processor: ChatSRProcessor,
+    tables: Sequence[Tables],
+    *,
+    n_candidates: int,
+    seed: int,
+    method: str = "sample",
+    noise: float = 0.0,
+) -> dict[str, dict[str, Any]]:
+    """Evaluate with the points given and hidden, and print the summaries."""
+    result = {}
+    for name, hidden in (("given", False), ("hidden", True)):
+        outcomes = [
+            recover(
+                model,
+                processor,
+                table,
+                n_candidates=n_candidates,
+                hide_points=hidden,
+                seed=seed + i,
+                method=method,
+                noise=noise,
+            )
+            for i, table in enumerate(tables)
+        ]
+        result[name] = {
+            "summary": summarise(outcomes),
+            "outcomes": [asdict(o) for o in outcomes],
+        }
+        print(name, json.dumps(result[name]["summary"], indent=1))
+    return result
+
+
 def main() -> None:
     """Read the arguments, evaluate with the points given and hidden, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -247,38 +253,25 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.0, help="on the shown rows")
     parser.add_argument("--method", default="sample", choices=["sample", "beam"])
     parser.add_argument("--seen-shapes", action="store_true")
-    parser.add_argument("--laws", help="suites of benchmarks, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, processor = load_model(args.model, "cpu")
-    n_rows = args.n_shown + N_UNSEEN
-    if args.laws:
-        tables = law_tables(args.laws.split(","), n_rows)
-    else:
-        tables = validation_tables(
-            args.n_tables, args.seed, unseen=not args.seen_shapes, n_rows=n_rows
-        )
-    result = {}
-    for name, hidden in (("given", False), ("hidden", True)):
-        outcomes = [
-            recover(
-                model,
-                processor,
-                table,
-                n_candidates=args.n_candidates,
-                hide_points=hidden,
-                seed=args.seed + i,
-                method=args.method,
-                noise=args.noise,
-            )
-            for i, table in enumerate(tables)
-        ]
-        result[name] = {
-            "summary": summarise(outcomes),
-            "outcomes": [asdict(o) for o in outcomes],
-        }
-        print(name, json.dumps(result[name]["summary"], indent=1))
+    tables = validation_tables(
+        args.n_tables,
+        args.seed,
+        unseen=not args.seen_shapes,
+        n_rows=args.n_shown + N_UNSEEN,
+    )
+    result = given_and_hidden(
+        model,
+        processor,
+        tables,
+        n_candidates=args.n_candidates,
+        seed=args.seed,
+        method=args.method,
+        noise=args.noise,
+    )
     if args.out:
         args.out.write_text(json.dumps(result, indent=1))
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
-from itertools import product as product_of
+from itertools import combinations, product
 
 import numpy as np
 import numpy.typing as npt
@@ -157,8 +156,8 @@ def build_library(
         _products(few, plain, caps.products, for_sums),
         _products(few, ratios, caps.ratios, for_sums),
         _logarithms(columns),
+        _angles(columns),
     ]
-    composed.append(_angles(columns))
     if len(columns) <= 3:
         composed.append(_products(plain, plain, caps.ratios, for_sums, True))
     addends = Terms.join([powers, sums, curves, ratios, *composed]).usable()
@@ -309,9 +308,9 @@ def _products(
 
     def evaluate(part: slice | Index, n_rows: int) -> Array:
         with np.errstate(all="ignore"):
-            product: Array = first.values[i[part], :n_rows]
-            product *= second.values[j[part], :n_rows]
-        return product
+            values: Array = first.values[i[part], :n_rows]
+            values *= second.values[j[part], :n_rows]
+        return values
 
     chosen = screen.choose(evaluate, len(i), most)
     i, j = i[chosen], j[chosen]
@@ -343,7 +342,7 @@ def _angles(columns: Columns) -> Terms:
     trees: list[Tree] = []
     for count in (2, 3):
         for chosen in combinations(angles[:_MOST_ANGLES], count):
-            for names in product_of(("sin", "cos"), repeat=count):
+            for names in product(("sin", "cos"), repeat=count):
                 tree: Tree = "1"
                 value = np.ones(columns.values.shape[1])
                 for j, name in zip(chosen, names, strict=True):

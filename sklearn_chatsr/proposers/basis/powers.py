@@ -80,7 +80,8 @@ def sums_of_power_laws(
 def _exponents(formulation: Sum, hit: Hit, columns: Columns) -> Array | None:
     """Give the powers (n_terms, n_columns) of a sum of at least two monomials."""
     trees = [formulation.terms.trees[i] for i in hit.chosen]
-    if len(trees) < 2 or formulation.divisors or formulation.beside:
+    plain = formulation.divisors is None and formulation.beside is None
+    if len(trees) < 2 or not plain:
         return None
     table = np.zeros((len(trees), len(columns)))
     for row, tree in zip(table, trees, strict=True):
@@ -97,7 +98,7 @@ def _fitted(task: Task, formulation: Sum, start: Array) -> Array | None:
     n = task.n_fit
     logs = np.log(task.columns.values[:, :n])
     target = formulation.target[:n]
-    which, column = np.nonzero(np.ones_like(start))
+    which, column = np.indices(start.shape).reshape(2, -1)
 
     def laws(free: Array) -> Array:
         values: Array = np.exp(np.clip(free.reshape(start.shape) @ logs, -300, 300))

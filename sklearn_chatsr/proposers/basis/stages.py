@@ -92,11 +92,11 @@ def search_stages(
     yield held + written(task, found)
     triples = _triples(sums, prepared, out_of_time)
     longer: list[tuple[Formulation, Hit]] = [
-        (sums[t], hit) for t, _, hits in triples.values() for hit in hits
+        (sums[t], hit) for t, (_, hits) in triples.items() for hit in hits
     ]
     for t, sets in _worth_pursuing(sums, prepared, pairs):
         longer += _longer(sums[t], prepared, sets, out_of_time)
-        longer += _longer(sums[t], prepared, triples[t][1], out_of_time)
+        longer += _longer(sums[t], prepared, triples[t][0], out_of_time)
     longer += power_laws_beside_term(task, out_of_time)
     longer += list(sums_of_power_laws(task, longer, out_of_time))
     yield written(task, longer)
@@ -207,11 +207,12 @@ def _worth_pursuing(
 
 def _triples(
     sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
-) -> dict[int, tuple[int, npt.NDArray[np.intp], list[Hit]]]:
+) -> dict[int, tuple[npt.NDArray[np.intp], list[Hit]]]:
+    """Give the best triples of simple terms, and their fits, by transform."""
     which, targets = _open_targets(sums, prepared)
     found = _simplest_triples(prepared, targets, _SIMPLE, out_of_time)
     return {
-        t: (t, triples, sums[t].fit(prepared.index[triples]))
+        t: (triples, sums[t].fit(prepared.index[triples]))
         for t, triples in zip(which, found, strict=True)
     }
 

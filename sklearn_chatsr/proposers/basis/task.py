@@ -106,6 +106,7 @@ def written(task: Task, found: Sequence[tuple[Formulation, Hit]]) -> list[Tree]:
                 continue
             shortest = min(wholes, key=lambda e: e.size)
             if exact:
+                # Else it may be longer than what is allowed.
                 shortest = factored(shortest)
             plain = as_power(shortest.to_tree())
             trees[plain if exact else release(plain)] = None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.evaluate import law_tables
+from benchmarks.model_alone import law_tables
 
 
 def test_rows_of_the_laws_of_a_benchmark_fit_them():
