@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from transformers import TrainingArguments
@@ -251,8 +253,23 @@ def main() -> None:
     transformers_logging.disable_progress_bar()
     build_trainer(args).run()
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        # Threads of gloo that are still alive when the interpreter ends abort it.
-        torch.distributed.destroy_process_group()
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """End a process of several without C++'s destructors.
+
+    One run in several aborted there, after all was written and the interpreter gone
+    ("terminate called without an active exception", PyTorch 2.13, gloo); the launcher
+    takes that for a failed training and kills the others.
+    """
+    # Nobody leaves before all have written.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
