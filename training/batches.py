@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from training.generator import GeneratorConfig, Tables, draw_chunk
 from training.skeletons import Skeleton
 
 Batch = dict[str, torch.Tensor]
+Inputs = Literal["all", "points", "statistics", "none"]
+INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
 _PROMPT_BUCKET = 8  # tokens
 # Tokens and points are padded to multiples of this: torch keeps a kernel, and its
@@ -44,12 +46,15 @@ class BatchConfig:
     hidden_prompted_rate : float
         Share of the tables with a prompt that are shown without their points: there the
         prompt is all that the model can go by.
+    inputs : {"all", "points", "statistics", "none"}
+        What of a table is shown beside the prompt, for ablations.
     """
 
     batch_size: int = 128
     hidden_rate: float = 0.05
     prompt_rates: tuple[float, ...] = (0.6, 0.25, 0.10, 0.05)
     hidden_prompted_rate: float = 0.15
+    inputs: Inputs = "all"
 
 
 class Batcher:
@@ -101,8 +106,10 @@ class Batcher:
             self.config.hidden_prompted_rate,
             self.config.hidden_rate,
         )
-        arrays["point_mask"] = arrays["point_mask"] & ~hidden[:, None]
-        arrays["statistics"][hidden] = 0.0
+        inputs = self.config.inputs
+        unseen = hidden | (inputs in ("statistics", "none"))
+        arrays["point_mask"] = arrays["point_mask"] & ~unseen[:, None]
+        arrays["statistics"][hidden | (inputs in ("points", "none"))] = 0.0
         size = min(self.config.batch_size, n)
         starts = rng.permutation(np.arange(0, n - size + 1, size))
         return [self._batch(arrays, prompts, ids, order[s : s + size]) for s in starts]

@@ -26,7 +26,7 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRProcessor,
 )
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
-from training.batches import BatchConfig, Batcher
+from training.batches import INPUTS, BatchConfig, Batcher
 from training.carry_over import carry_over
 from training.evaluator import EvaluationConfig, Evaluator
 from training.generator import GeneratorConfig
@@ -152,6 +152,7 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
         batch_size=args.batch_size if share.of_same else args.batch_size // world,
         prompt_rates=args.prompt_rates,
         hidden_prompted_rate=args.hidden_prompted_rate,
+        inputs=args.inputs,
     )
     pool = args.out / "pool.txt"
     with arguments.main_process_first(local=False, desc="pool of skeletons"):
@@ -167,7 +168,7 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
                 unseen=not args.eval_seen_shapes,
             ),
             data,
-            BatchConfig(args.batch_size, hidden_rate=0.0),
+            BatchConfig(args.batch_size, hidden_rate=0.0, inputs=args.inputs),
             args.seed,
         )
     return ChatSRTrainer(
@@ -219,6 +220,12 @@ def parse_arguments(given: list[str] | None = None) -> argparse.Namespace:
         type=float,
         default=BatchConfig().hidden_prompted_rate,
         help="share of tables with a prompt that are shown without their points",
+    )
+    add(
+        "--inputs",
+        choices=INPUTS,
+        default="all",
+        help="what of a table is shown, for ablations",
     )
     add("--seed", type=int, default=0)
     add("--init-from", help="checkpoint to start from, its vocabulary may differ")

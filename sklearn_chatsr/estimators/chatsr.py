@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -26,8 +27,11 @@ from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
-from sklearn_chatsr.prompts import Constraints, Property
+from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.selection import Selection
+
+# Rows; fewer agree with many formulas, and no search could tell which one is meant.
+_SEARCHED_FROM = 5
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -218,6 +222,14 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         if self.constraints is not None:
             every = [self._label(j) for j in range(X.shape[1])]
             rules = Constraints.read(self.constraints, every)
+        if self.prompt and not parse_prompt(self.prompt, self.labels_):
+            warnings.warn(
+                f"Nothing in prompt={self.prompt!r} was understood: it goes to the "
+                "model as it is. Understood are texts such as 'periodic in "
+                f"{self.labels_[0]} and contains no logarithm', or 'a decay'.",
+                UserWarning,
+                stacklevel=3,
+            )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed)
@@ -250,6 +262,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             self.decoding,
         )
         rounds = effort.rounds_for(self.proposers, self.prompt)
+        if len(y) < _SEARCHED_FROM and self.prompt is None:
+            rounds = [next((names for names in rounds if names), [])]
         archive = search.run(rounds, lambda name: make_proposer(name, effort, model))
         chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)

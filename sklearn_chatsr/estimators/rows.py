@@ -16,6 +16,7 @@ RowArray = npt.NDArray[np.intp]
 # tell nearly equal formulas apart under noise takes more.
 _SEEN_ROWS, _FIT_ROWS, _JUDGE_ROWS = 1_200, 400, 4_000
 _HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
+_WAVE_ROWS = 200  # rows; they show the range of an angle
 _MERGED_UP_TO = 20_000  # rows; sorting more would take longer than it is worth
 
 
@@ -127,4 +128,5 @@ def price(
         variance=float(np.average(np.square(y - mean), weights=sample_weight)),
         floor=resolution_floor(y),
         n_features=X.shape[1],
+        X=np.ascontiguousarray(X[:: -(-len(X) // _WAVE_ROWS)]),
     )

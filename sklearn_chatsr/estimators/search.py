@@ -41,7 +41,7 @@ _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SPELLED_PER_BATCH = 4
 _PRUNED_PER_TURN = 6
 _FINALISTS = 24
-_CROSS_VALIDATED = 40
+_CROSS_VALIDATED, _REPEATS = 40, 3
 # Bits: of many formulas that were fitted to few rows, some predict well by chance. One
 # whose description is so much longer is not believed.
 _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
@@ -51,6 +51,7 @@ _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 _PLAINLY_SHORT = 12
 _SHORT = 20
 _WORTH_SHORTENING = 2  # rounds
+_SETTLED = 3  # batches
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
@@ -130,8 +131,8 @@ class Search:
         self.prompt = prompt
         self.verbose = verbose
         self.X, self.y, self.weight = X, y, sample_weight
-        # The final fit on all rows needs its share of the time.
-        reserve = min(0.1 * settings.max_time, 0.2 + 2e-6 * len(y))
+        # The final fit on all rows and the choice need their share of the time.
+        reserve = min(0.1 * settings.max_time, 0.5 + 2e-6 * len(y))
         self.deadline = self.started + settings.max_time - reserve
         rng = np.random.default_rng([seed, 0])
         self.rows = choose_rows(len(y), rng)
@@ -144,6 +145,8 @@ class Search:
         self._positive = frozenset(
             variable(j) for j in range(X.shape[1]) if X[:, j].min(initial=np.inf) > 0
         )
+        self._leader: Expression | None = None
+        self._stayed = 0
         self._spelled: set[Expression] = set()
         self._pruned: set[Expression] = set()
 
@@ -217,6 +220,9 @@ class Search:
                     if self._is_over() or self._is_found(short):
                         # What is exact may still hold what float64 cannot see.
                         self._prune_best(progress, most=1)
+                        return
+                    if name != "templates" and self._has_settled():
+                        logger.debug("Settled in round %d.", number)
                         return
                     if not was_found and self._is_found(self.settings.max_size):
                         break
@@ -388,14 +394,35 @@ class Search:
         A long one that is exact is the law in other words: it is kept when evolution
         had its first turn and did not say it in fewer.
         """
-        best = self.choose(self.archive)
+        best = self.choose(self.archive, n_repeats=1)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
-        if best.complexity > _SHORT or best.r2 < _EXPLAINED:
+        return best.complexity <= _SHORT and self._leaves_noise(best)
+
+    def _has_settled(self) -> bool:
+        """Tell whether a short formula leaves noise and has stayed the best one.
+
+        Asked after every batch: later ones seldom say a noisy law in fewer words.
+        """
+        leader = min(self.archive, key=lambda c: c.bits)
+        if leader.expression != self._leader:
+            self._leader, self._stayed = leader.expression, 0
+            return False
+        self._stayed += 1
+        return (
+            self._stayed == _SETTLED
+            and leader.complexity <= _PLAINLY_SHORT
+            and self._leaves_noise(leader)
+            and self.choose(self.archive, n_repeats=1) is leader
+        )
+
+    def _leaves_noise(self, candidate: Candidate) -> bool:
+        """Tell whether the columns have nothing to say about what is left."""
+        if candidate.r2 < _EXPLAINED:
             return False
         # The rows are in the order of the columns: take them from all over.
         rows = self.rows.judge[:: -(-len(self.rows.judge) // _NOISE_ROWS)]
-        residual = self.y[rows] - best.expression.evaluate(self.X[rows])
+        residual = self.y[rows] - candidate.expression.evaluate(self.X[rows])
         return is_noise(self.X[rows], residual, seed=self.seed)
 
     def _finish(self) -> Archive:
@@ -422,18 +449,23 @@ class Search:
             if late and len(final) and not quick:
                 break
             # The best one gets the constants of all rows even when the time is over.
+            loss = self._loss(expression, everywhere)
             if expression.n_constants and (not late or (quick and not len(final))):
                 fit = fitter.fit(expression, start=expression.constants)
-                expression = expression if fit.failed else fit.expression
-            loss = self._loss(expression, everywhere)
+                refit = expression if fit.failed else fit.expression
+                refit_loss = self._loss(refit, everywhere)
+                # 0.7 stays 0.7 where the data do not ask for more.
+                if final.cost(refit, refit_loss) < final.cost(expression, loss):
+                    expression, loss = refit, refit_loss
             final.add(expression, loss, candidate.source, candidate.seconds)
         return final if len(final) else self.archive
 
-    def choose(self, archive: Archive) -> Candidate:
+    def choose(self, archive: Archive, n_repeats: int = _REPEATS) -> Candidate:
         """Choose the answer.
 
         By description length, unless cross-validation finds the shortest one
-        significantly worse at predicting than a longer one.
+        significantly worse at predicting than a longer one. Of few rows each is
+        predicted `n_repeats` times.
         """
         chosen = archive.best(self.settings.selection)
         if self.settings.selection != "mdl" or archive.cost.at_floor(chosen.loss):
@@ -448,6 +480,7 @@ class Search:
             self.y,
             self.weight,
             seed=self.seed,
+            n_repeats=n_repeats,
             out_of_time=lambda: time.monotonic() > limit,
         )
         return general or chosen

@@ -136,6 +136,11 @@ def _improve(
                 rise = (spelled - value) ** 2 / covariance[k, k]
             loss = (G[0, 0] + rise) * fitter.data.scale**2
             forecast = cost(candidate, loss)
+            if _is_fraction(tokens):
+                values = (*fit.constants[:k], spelled, *fit.constants[k + 1 :])
+                # 7/10 is shorter as 0.7, which comes last.
+                if cost(expression.with_constants(values), loss) <= forecast:
+                    continue
             if forecast < price:
                 forecasts.append((forecast, len(forecasts), candidate))
     for _, _, candidate in sorted(forecasts)[:_REFITS_PER_ROUND]:
@@ -146,6 +151,10 @@ def _improve(
         if refit_price < price:
             return refit, refit_price
     return None
+
+
+def _is_fraction(tokens: Sequence[str]) -> bool:
+    return "div" in tokens and all(t in ("div", "neg") or t.isdigit() for t in tokens)
 
 
 def _error(

@@ -8,6 +8,7 @@ from sklearn_chatsr.selection.generalisation import (
     cross_validated_errors,
 )
 from sklearn_chatsr.selection.noise import is_noise, resolution_floor
+from sklearn_chatsr.selection.oscillation import oscillation_bits
 
 __all__ = [
     "Archive",
@@ -19,5 +20,6 @@ __all__ = [
     "cross_validated_errors",
     "formula_bits",
     "is_noise",
+    "oscillation_bits",
     "resolution_floor",
 ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.selection.complexity import formula_bits
+from sklearn_chatsr.selection.oscillation import oscillation_bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,8 @@ class DescriptionLength:
     The residuals cost ``n/2 * log2(variance)``, where the variance never falls below
     the floor at which the target itself is known. Each constant costs the digits that
     the data can resolve, ``1/2 * log2(n / FVU)``: few in noise, some thirty bits when
-    the fit is exact, where an integer costs five. Lower is better; the constant model
-    costs about zero.
+    the fit is exact, where an integer costs five; a frequency costs more, see
+    `oscillation_bits`. Lower is better; the constant model costs about zero.
 
     Parameters
     ----------
@@ -29,6 +33,9 @@ class DescriptionLength:
         Variance below which residuals are not told apart, see `resolution_floor`.
     n_features : int
         Number of columns.
+    X : ndarray of shape (n_rows, n_features), optional
+        Rows that show how fast a wave is; without them a frequency is a constant like
+        any other.
 
     References
     ----------
@@ -51,6 +58,7 @@ class DescriptionLength:
     variance: float
     floor: float
     n_features: int
+    X: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, expression: Expression, loss: float) -> float:
         """Give the code length in bits.
@@ -74,7 +82,10 @@ class DescriptionLength:
             return math.inf
         constant_bits = max(1.0, 0.5 * math.log2(self.n_samples / fvu))
         data = 0.5 * self.n_samples * math.log2(fvu)
-        return data + formula_bits(expression, constant_bits, self.n_features)
+        formula = formula_bits(expression, constant_bits, self.n_features)
+        if self.X is not None:
+            formula += oscillation_bits(expression, self.X)
+        return data + formula
 
     def fvu(self, expression: Expression, loss: float) -> float | None:
         """Give the fraction of variance unexplained, corrected for fitted constants.

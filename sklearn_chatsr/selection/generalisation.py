@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.selection.archive import Candidate
+from sklearn_chatsr.selection.oscillation import oscillation_bits
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,9 +34,10 @@ def cross_validated_errors(
     sample_weight: FloatArray | None = None,
     *,
     seed: int = 0,
+    n_repeats: int = 1,
     out_of_time: Callable[[], bool] = lambda: False,
 ) -> FloatArray | None:
-    """Fit constants on some rows and predict the others, each row once.
+    """Fit constants on some rows and predict the others.
 
     Parameters
     ----------
@@ -49,26 +51,35 @@ def cross_validated_errors(
         Positive weights, for the fits.
     seed : int, default=0
         Of the folds.
+    n_repeats : int, default=1
+        How often every row is predicted, by folds drawn anew.
     out_of_time : callable
         Asked between folds.
 
     Returns
     -------
     ndarray of shape (n_expressions, n_samples) or None
-        Squared errors of prediction, infinite where a formula has no value; None when
-        there are fewer than ten rows, or the time was over.
+        Squared errors of prediction, their means over the repeats, infinite where a
+        formula has no value, NaN where the time was over before a row's turn; None when
+        there are fewer than ten rows.
     """
     n_samples = len(y)
     if n_samples < _LEAST_ROWS:
         return None
     n_folds = _MANY_FOLDS if n_samples <= _FEW_ROWS else _FOLDS
-    order = np.random.default_rng(seed).permutation(n_samples)
-    errors = np.full((len(expressions), n_samples), np.inf)
-    for fold in range(n_folds):
+    rng = np.random.default_rng(seed)
+    folds = []
+    for _ in range(n_repeats):
+        order = rng.permutation(n_samples)
+        folds += [order[fold::n_folds] for fold in range(n_folds)]
+    errors = np.zeros((len(expressions), n_samples))
+    times = np.zeros(n_samples)
+    for fold in folds:
         if out_of_time():
-            return None
+            break
+        times[fold] += 1
         seen = np.ones(n_samples, bool)
-        seen[order[fold::n_folds]] = False
+        seen[fold] = False
         weight = None if sample_weight is None else sample_weight[seen]
         fitter = ConstantFitter(X[seen], y[seen], weight, n_starts=1)
         for i, expression in enumerate(expressions):
@@ -78,8 +89,8 @@ def cross_validated_errors(
                 fitted = expression if fit.failed else fit.expression
             with np.errstate(all="ignore"):
                 error = np.square(fitted.evaluate(X[~seen]) - y[~seen])
-            errors[i, ~seen] = np.where(np.isfinite(error), error, np.inf)
-    return errors
+            errors[i, ~seen] += np.where(np.isfinite(error), error, np.inf)
+    return errors / np.where(times > 0, times, np.nan)
 
 
 def best_in_general(
@@ -89,6 +100,7 @@ def best_in_general(
     sample_weight: FloatArray | None = None,
     *,
     seed: int = 0,
+    n_repeats: int = 1,
     out_of_time: Callable[[], bool] = lambda: False,
 ) -> Candidate | None:
     """Choose the shortest description that predicts as well as the best one.
@@ -112,6 +124,8 @@ def best_in_general(
         Positive weights.
     seed : int, default=0
         Of rows and folds.
+    n_repeats : int, default=1
+        How often every row is predicted where there are few.
     out_of_time : callable
         Asked between folds.
 
@@ -129,22 +143,38 @@ def best_in_general(
     """
     rows = np.random.default_rng([seed, len(y)]).permutation(len(y))[:_MOST_ROWS]
     X, y = X[rows], y[rows]
+    are_few = len(y) <= _FEW_ROWS
     weight = None if sample_weight is None else sample_weight[rows]
     expressions = [c.expression for c in candidates]
     errors = cross_validated_errors(
-        expressions, X, y, weight, seed=seed, out_of_time=out_of_time
+        expressions,
+        X,
+        y,
+        weight,
+        seed=seed,
+        n_repeats=n_repeats if are_few else 1,
+        out_of_time=out_of_time,
     )
     if errors is None:
         return None
+    predicted = ~np.isnan(errors[0])
+    if predicted.sum() < _LEAST_ROWS:
+        return None
+    errors, X, y = errors[:, predicted], X[predicted], y[predicted]
+    weight = None if weight is None else weight[predicted]
     share = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
     mean = errors @ share
     lowest = int(np.argmin(mean))
     if not np.isfinite(mean[lowest]):
         return None
-    if len(y) <= _FEW_ROWS:
+    if are_few:
         error_bits = 0.5 * len(y) * np.log2(np.maximum(mean, np.finfo(float).tiny))
-        nodes = np.array([c.complexity for c in candidates])
-        return candidates[int(np.argmin(error_bits + _NODE_BITS * nodes))]
+        # Folds agree about a fast wave that all rows together were searched for.
+        form_bits = [
+            _NODE_BITS * c.complexity + oscillation_bits(c.expression, X)
+            for c in candidates
+        ]
+        return candidates[int(np.argmin(error_bits + form_bits))]
     equals = []
     chance = (_SLACK + _CHANCE / len(y)) * float(mean[lowest])
     for candidate, error, value in zip(candidates, errors, mean, strict=True):

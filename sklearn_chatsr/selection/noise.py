@@ -9,8 +9,14 @@ import numpy.typing as npt
 # apart: residuals of exactly known laws scatter between 1e-16 and some 1e-13.
 _NUMERIC = 1e-12
 _MOST_DIGITS = 8
+# Numbers in float32, relative to their size: four steps, since columns and arithmetic
+# were rounded as well.
+_SINGLE = 2.0**-21
+_FEWEST_SINGLE = 8  # rows; fewer may be float32 numbers by chance
+_SHORT_MANTISSA = 20  # bits, of 24
 _LEAST_ROWS = 100  # fewer cannot tell noise from what is left
 _TREES = 60
+_CURVED = 1e-4  # chance that noise looks as curved
 
 
 def resolution_floor(y: npt.ArrayLike) -> float:
@@ -29,7 +35,7 @@ def resolution_floor(y: npt.ArrayLike) -> float:
     -------
     float
         A variance, in the squared unit of y: that of the rounding error of the digits
-        in use, at least that of float64 arithmetic.
+        in use, decimal ones or those of float32, at least that of float64 arithmetic.
 
     Examples
     --------
@@ -43,7 +49,7 @@ def resolution_floor(y: npt.ArrayLike) -> float:
     # Squares of numbers beyond 1e154 would overflow.
     scale = largest * float(np.sqrt(np.mean(np.square(y / largest))))
     numeric = (_NUMERIC * scale) ** 2
-    step = _decimal_step(y[:256], scale)
+    step = _decimal_step(y[:256], scale) or _single_step(y[:256], scale)
     return max(numeric, step * step / 12.0)
 
 
@@ -62,14 +68,27 @@ def _decimal_step(y: npt.NDArray[np.float64], scale: float) -> float:
     return 0.0
 
 
+def _single_step(y: npt.NDArray[np.float64], scale: float) -> float:
+    """Give what float32 numbers of this size leave open if all are such, else 0."""
+    with np.errstate(over="ignore"):
+        if len(y) < _FEWEST_SINGLE or not np.array_equal(y.astype(np.float32), y):
+            return 0.0
+    # Halves and quarters are float32 numbers too: rounding leaves no short mantissas.
+    mantissas = np.frexp(y[y != 0])[0] * 2.0**_SHORT_MANTISSA
+    if np.mean(mantissas != np.rint(mantissas)) < 0.5:
+        return 0.0
+    return _SINGLE * scale
+
+
 def is_noise(
     X: npt.NDArray[np.float64], residual: npt.NDArray[np.float64], *, seed: int = 0
 ) -> bool:
     """Tell whether the columns have nothing to say about a residual.
 
-    A forest of random trees learns the residual from the columns. If what it predicts
-    for rows that a tree has not seen does not go with the residual, there is nothing
-    left that so many rows could show.
+    A quadratic and then a forest of random trees learn the residual from the columns.
+    If the quadratic explains no more than it would of noise, and what the forest
+    predicts for rows that a tree has not seen does not go with the residual, there is
+    nothing left that so many rows could show.
 
     Parameters
     ----------
@@ -100,6 +119,9 @@ def is_noise(
         return False
     if np.ptp(residual) == 0:
         return True
+    residual = residual / np.abs(residual).max()
+    if _has_curve(X, residual):
+        return False
     from sklearn.ensemble import ExtraTreesRegressor
 
     forest = ExtraTreesRegressor(
@@ -109,7 +131,6 @@ def is_noise(
         oob_score=True,
         random_state=seed,
     )
-    residual = residual / np.abs(residual).max()
     forest.fit(X, residual)
     guess = forest.oob_prediction_ - np.mean(forest.oob_prediction_)
     centred = residual - residual.mean()
@@ -118,3 +139,22 @@ def is_noise(
         return True
     # In standard errors of a correlation of independent numbers.
     return bool(guess @ centred / lengths * np.sqrt(len(residual)) < 1.0)
+
+
+def _has_curve(X: npt.NDArray[np.float64], residual: npt.NDArray[np.float64]) -> bool:
+    """Tell by an F test whether a quadratic in the columns explains a residual."""
+    from scipy.special import fdtrc
+
+    Z = X - X.mean(axis=0)
+    Z = Z / np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny)
+    i, j = np.triu_indices(Z.shape[1])
+    terms = np.column_stack([np.ones(len(Z)), Z, Z[:, i] * Z[:, j]])
+    explained, _, rank, _ = np.linalg.lstsq(terms, residual, rcond=1e-10)
+    left = len(residual) - int(rank)
+    if rank < 2 or left < len(residual) // 2:
+        return False
+    centred = residual - residual.mean()
+    unexplained = float(np.sum(np.square(residual - terms @ explained)))
+    gain = float(centred @ centred) - unexplained
+    ratio = (gain / (int(rank) - 1)) / max(unexplained / left, np.finfo(float).tiny)
+    return bool(fdtrc(int(rank) - 1, left, max(ratio, 0.0)) < _CURVED)

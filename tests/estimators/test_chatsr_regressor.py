@@ -410,3 +410,38 @@ def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
     tiny_regressor.set_params(prompt=prompt).fit(*power_law)
 
     assert tiny_regressor.formula_ == "3*x1/x2^2"
+
+
+def test_a_prompt_that_says_nothing_is_told(regressor, power_law):
+    with pytest.warns(UserWarning, match="Nothing in prompt='blargh' was understood"):
+        regressor.set_params(prompt="blargh").fit(*power_law)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 4])
+def test_a_handful_of_rows_is_answered_at_once(n_rows):
+    X = np.arange(1.0, n_rows + 1)[:, np.newaxis]
+    regressor = ChatSRRegressor(random_state=0).fit(X, 3 * X[:, 0])
+
+    assert regressor.formula_ == "3*x1"
+    assert {"model", "evolution"}.isdisjoint(c.source for c in regressor.candidates_)
+
+
+def test_decimals_stay_short_when_all_rows_have_their_say(regressor):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 5, size=(600, 2))
+    y = 0.7 * X[:, 0] * X[:, 1]
+
+    regressor.fit(X, y + 1e-4 * rng.normal(size=600))
+
+    assert regressor.expression_.to_infix() == "0.7*x1*x2"
+
+
+def test_float32_targets_end_the_search_as_exact_ones_do(regressor):
+    X = np.random.default_rng(0).uniform(1, 5, size=(300, 2)).astype(np.float32)
+    regressor.set_params(proposers=("templates", "basis"), max_time=60)
+
+    start = time.perf_counter()
+    regressor.fit(X, X[:, 0] / X[:, 1] ** 2)
+
+    assert regressor.formula_ == "x1/x2^2"
+    assert time.perf_counter() - start < 5

@@ -103,3 +103,29 @@ def test_the_table_tells_who_found_what_and_when():
     table = regressor.candidates_table()
     assert {"baseline", "templates", "evolution"} >= set(table["source"])
     assert table["seconds"].between(0, 60).all()
+
+
+def test_a_short_law_that_leaves_noise_and_stays_the_best_ends_the_search():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(400, 2))
+    y = X[:, 0] * X[:, 1] + 0.01 * rng.normal(size=400)
+    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+    told: list[tuple[str, str | None]] = []
+    law, others = "1.5*x1*x2", [f"1.5*x1*x2^{k}" for k in range(2, 12)]
+
+    search.run([("a",)], lambda name: Speaker(name, [law, *others], told))
+
+    assert 2 < len(told) < 6
+
+
+def test_a_formula_that_leaves_more_than_noise_does_not_end_the_search():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(400, 2))
+    y = X[:, 0] * X[:, 1] + 0.1 * X[:, 1] ** 4 + 0.01 * rng.normal(size=400)
+    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+    told: list[tuple[str, str | None]] = []
+    texts = ["1.5*x1*x2", *[f"1.5*x1*x2^{k}" for k in range(2, 12)]]
+
+    search.run([("a",)], lambda name: Speaker(name, texts, told))
+
+    assert len(told) == len(texts)

@@ -8,6 +8,7 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter, spell_constants
 from sklearn_chatsr.fitting.spelling import spellings
+from sklearn_chatsr.selection import DescriptionLength
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.3, 3.0, (400, 2))
@@ -109,3 +110,14 @@ def test_spellings_stand_for_what_they_say(value):
 def test_every_small_fraction_and_multiple_of_pi_is_found():
     for value in (2 / 7, 11 / 12, math.pi, 3 * math.pi / 4, 1 / math.pi, math.sqrt(3)):
         assert spellings(value, 1e-12 * value)
+
+
+def test_a_fraction_that_is_shorter_as_a_decimal_is_none():
+    law = Expression.from_infix("C*x1*exp(-x2)").with_constants([0.7])
+    y = law.evaluate(X) + 1e-6 * np.random.default_rng(1).standard_normal(len(X))
+    fitter = ConstantFitter(X, y)
+    cost = DescriptionLength(len(y), float(np.var(y)), 1e-24, n_features=2)
+
+    spelled = spell_constants(fitter.fit(law.skeleton()), fitter, cost)
+
+    assert str(spelled.expression) == "0.7*x1*exp(-x2)"

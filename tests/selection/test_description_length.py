@@ -10,6 +10,7 @@ from sklearn_chatsr.selection import (
     DescriptionLength,
     complexity,
     formula_bits,
+    oscillation_bits,
     resolution_floor,
 )
 
@@ -109,3 +110,39 @@ def test_the_floor_follows_the_unit():
 
     assert resolution_floor(y * 1e-20) == pytest.approx(resolution_floor(y) * 1e-40)
     assert resolution_floor(np.zeros(5)) == 0.0
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
+def test_float32_targets_have_a_floor_of_their_digits(unit):
+    exact = unit * np.random.default_rng(0).uniform(1, 9, 200)
+    single = exact.astype(np.float32).astype(np.float64)
+
+    assert np.var(single - exact) < resolution_floor(single) < (1e-6 * unit) ** 2
+    assert resolution_floor(exact) < (1e-10 * unit) ** 2
+
+
+def test_halves_and_quarters_are_taken_at_their_word():
+    y = np.random.default_rng(0).integers(-4000, 4000, 200) / 1024
+
+    assert resolution_floor(y) < 1e-20
+
+
+def test_a_fast_wave_costs_more_than_a_slow_one():
+    X = np.linspace(0, 10, 200)[:, np.newaxis]
+    cost = DescriptionLength(200, 1.0, 1e-24, n_features=1, X=X)
+
+    bits = [
+        cost(Expression.from_infix(f"1.2345*sin({k}*x1)"), 0.5)
+        for k in (0.54321, 5.4321, 54.321)
+    ]
+
+    # As many waves more as digits were moved: about three bits each time.
+    assert 1.5 < bits[1] - bits[0] < 4
+    assert 2.5 < bits[2] - bits[1] < 4
+
+
+def test_waves_without_a_fitted_frequency_cost_nothing_more():
+    X = np.linspace(0, 100, 200)[:, np.newaxis]
+
+    for text in ("sin(x1)", "2.5*sin(x1) + 0.3*x1", "sin(7*x1)"):
+        assert oscillation_bits(Expression.from_infix(text), X) == 0.0

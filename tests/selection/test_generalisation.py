@@ -91,3 +91,42 @@ def test_no_time_gives_no_answer():
     candidates = fitted(["1.5*x1"], X, y)
 
     assert best_in_general(candidates, X, y, out_of_time=lambda: True) is None
+
+
+def test_rows_whose_turn_did_not_come_are_marked():
+    X, y = table(60, 0.1)
+    candidates = fitted(["1.5", "1.5*x1 + 0.7*x2 + 0.2"], X, y)
+    asked = iter([False] * 4 + [True])
+
+    errors = cross_validated_errors(
+        [c.expression for c in candidates], X, y, out_of_time=lambda: next(asked)
+    )
+
+    assert np.isnan(errors).sum(axis=1).tolist() == [36, 36]
+
+
+def test_the_folds_that_there_was_time_for_decide():
+    X, y = table(60, 0.1)
+    short, line = fitted(["1.5", "1.5*x1 + 0.7*x2 + 0.2"], X, y)
+    asked = iter([False] * 4 + [True])
+
+    best = best_in_general([short, line], X, y, out_of_time=lambda: next(asked))
+
+    assert best is line
+
+
+def test_repeated_folds_steady_the_estimate():
+    X, y = table(20, 1.0)
+    [line] = fitted(["1.5*x1 + 0.7*x2 + 0.2"], X, y)
+
+    def spread(n_repeats):
+        return np.std(
+            [
+                cross_validated_errors(
+                    [line.expression], X, y, seed=seed, n_repeats=n_repeats
+                ).mean()
+                for seed in range(12)
+            ]
+        )
+
+    assert spread(6) < spread(1)

@@ -37,3 +37,11 @@ def test_the_size_of_the_residual_does_not_matter(X):
 def test_few_rows_and_values_that_are_not_finite_tell_nothing(X):
     assert not is_noise(X[:50], np.random.default_rng(0).normal(size=50))
     assert not is_noise(X, np.full(len(X), np.nan))
+
+
+def test_a_faint_curve_is_no_noise():
+    X = np.random.default_rng(1).uniform(-2, 2, size=(1000, 3))
+    curve = X[:, 0] * X[:, 1] - X[:, 2] ** 2 / 2
+    noise = np.random.default_rng(2).normal(size=len(X))
+
+    assert not is_noise(X, 0.3 * curve + noise)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.prompts import parse_prompt
-from training.batches import BatchConfig, Batcher
+from training.batches import INPUTS, BatchConfig, Batcher
 from training.generator import GeneratorConfig, build_pool, draw_chunk
 from training.tokenizer import build_processor
 
@@ -87,3 +87,14 @@ def test_batches_have_few_shapes(processor, pool):
 
     assert {batch["input_ids"].shape[1] % 8 for batch in batches} == {0}
     assert {batch["points"].shape[1] % 8 for batch in batches} == {0}
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_ablations_show_what_they_are_told_to_show(processor, pool, inputs):
+    batches = cut(processor, pool, hidden_rate=0.0, prompt_rates=(1.0,), inputs=inputs)
+
+    shown = all(bool(batch["point_mask"].any(dim=1).all()) for batch in batches)
+    facts = any(bool(batch["statistics"].any()) for batch in batches)
+
+    assert shown == (inputs in ("all", "points"))
+    assert facts == (inputs in ("all", "statistics"))
