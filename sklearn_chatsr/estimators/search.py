@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, price
-from sklearn_chatsr.expressions import Expression, factored, prunings, variable
+from sklearn_chatsr.expressions import (
+    CONSTANT,
+    Expression,
+    factored,
+    prunings,
+    variable,
+)
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import (
     ConstantFit,
@@ -55,6 +62,7 @@ _SETTLED = 3  # batches
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
+_MOST_WHOLE = 1_000
 _BASELINE = "baseline"
 
 
@@ -212,7 +220,7 @@ class Search:
                     rng = np.random.default_rng([self.seed, n_begun])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.max_size)
-                for batch in speaking[name]:
+                for batch in _unharmed(name, speaking[name]):
                     if not batch:
                         break
                     self._take(batch, name, progress)
@@ -309,7 +317,7 @@ class Search:
             expression, loss = self._unaliased(expression, loss)
         rules = self.settings.constraints
         if self.archive.cost.at_floor(loss):
-            shorter = factored(expression, self._positive)
+            shorter = _with_integers(factored(expression, self._positive))
             exact = self.archive.cost.at_floor(self._loss(shorter, self.rows.judge))
             if exact and (rules is None or rules.allow(shorter)):
                 expression = shorter
@@ -519,6 +527,39 @@ class Search:
         with np.errstate(all="ignore"):
             loss = float(np.average(np.square(residual), weights=weight))
         return loss if np.isfinite(loss) else float("inf")
+
+
+def _with_integers(expression: Expression) -> Expression:
+    """Write constants that are whole numbers as such."""
+    values = iter(expression.constants or ())
+    tokens: list[str] = []
+    left: list[float] = []
+    for token in expression.tokens:
+        value = next(values) if token == CONSTANT else None
+        if value is not None and value.is_integer() and abs(value) <= _MOST_WHOLE:
+            token = str(int(value))
+        elif value is not None:
+            left.append(value)
+        tokens.append(token)
+    return Expression(tokens, left)
+
+
+def _unharmed(
+    name: str, batches: Iterator[Sequence[Expression]]
+) -> Iterator[Sequence[Expression]]:
+    """Give the batches of a proposer; a numerical accident ends it, not the fit."""
+    try:
+        # Not "yield from", which would close them when a turn ends.
+        for batch in batches:  # noqa: UP028
+            yield batch
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        warnings.warn(
+            f"The proposer {name!r} ended early ({type(error).__name__}: {error}); the "
+            "others went on. Please report it with the data, or leave this one out by "
+            "`proposers`.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:

@@ -80,7 +80,7 @@ def formula_bits(
         bits = sum(min(constant_bits + _SIZE_BITS, own) for own in digits)
     for token in expression.tokens:
         if is_integer(token):
-            bits += _INTEGER_BITS + 2.0 * math.log2(abs(int(token)) + 1.0)
+            bits += _integer_bits(int(token))
     tree = 0.0
     for token in expression.tokens:
         if token == "neg":
@@ -117,8 +117,18 @@ def _line_columns(expression: Expression) -> set[str]:
 
 
 def _decimal_bits(value: float) -> float:
-    """Give the bits of a number's significant decimal digits, sign and exponent."""
+    """Give the bits of a number's significant decimal digits, sign and exponent.
+
+    A whole number is written as an integer wherever that is the same.
+    """
     digits = repr(abs(value)).partition("e")[0].replace(".", "").strip("0")
     exponent = math.floor(math.log10(abs(value))) if value else 0
     places = math.log2(abs(exponent) + 1.0)
-    return _DECIMAL_BITS + _DIGIT_BITS * len(digits) + 2.0 * places
+    bits = _DECIMAL_BITS + _DIGIT_BITS * len(digits) + 2.0 * places
+    if value.is_integer():
+        bits = max(bits, _integer_bits(int(value)) + _SIGN_BITS)
+    return bits
+
+
+def _integer_bits(value: int) -> float:
+    return _INTEGER_BITS + 2.0 * math.log2(abs(value) + 1.0)

@@ -129,3 +129,23 @@ def test_a_formula_that_leaves_more_than_noise_does_not_end_the_search():
     search.run([("a",)], lambda name: Speaker(name, texts, told))
 
     assert len(told) == len(texts)
+
+
+def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
+    told: list[tuple[str, str | None]] = []
+
+    class Hurt:
+        name = "hurt"
+
+        def propose(self, problem, rng):
+            yield [Expression.from_infix("1.5*x1^2")]
+            raise ZeroDivisionError("float division by zero")
+
+    def make(name):
+        return Hurt() if name == "hurt" else Speaker(name, ["1.5*x2^2"], told)
+
+    with pytest.warns(RuntimeWarning, match="'hurt' ended early .*by zero"):
+        archive = search.run([("hurt", "b")], make)
+
+    assert told == [("b", "1.5*x2^2")]
+    assert "hurt" in {candidate.source for candidate in archive}

@@ -38,7 +38,7 @@ def linear_combination(
     Parameters
     ----------
     addends : sequence of (float, tree)
-        Coefficients and terms.
+        Coefficients and terms; those of coefficient 0 are left out.
     constant : float
         Left out when 0.
     exact : bool
@@ -47,6 +47,8 @@ def linear_combination(
     tree: Tree | None = None
     ordered = sorted(addends, key=lambda item: item[0] < 0)
     for coefficient, term in ordered:
+        if coefficient == 0.0:
+            continue
         value = snap(coefficient, exact)
         if value == "1":
             part: Tree = term
