@@ -55,9 +55,9 @@ _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 # A formula this short that is exact to the last digit is the law: stop at once. A
 # longer one may have a shorter form, which the rest of a round can show; the listed
 # templates write a law longer than the basis search does.
-_PLAINLY_SHORT = 12
-_SHORT = 20
+_PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING = 2  # rounds
+_SHORT_IN_NOISE = 20
 _SETTLED = 3  # batches
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
@@ -405,7 +405,7 @@ class Search:
         best = self.choose(self.archive, n_repeats=1)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
-        return best.complexity <= _SHORT and self._leaves_noise(best)
+        return best.complexity <= _SHORT_IN_NOISE and self._leaves_noise(best)
 
     def _has_settled(self) -> bool:
         """Tell whether a short formula leaves noise and has stayed the best one.

@@ -1,9 +1,9 @@
 """Templates: the shaped prior, cheaply and exhaustively.
 
 Most laws that people find in tables are short: a line, a power law, a low polynomial, a
-saturation, one exponential or one oscillation. They are listed here outright, the
-cheapest first. The engine puts a free factor and offset around each of them, so none is
-written into the templates.
+saturation, one exponential, one oscillation or one threshold. They are listed here
+outright, the cheapest first. The engine puts a free factor and offset around each of
+them, so none is written into the templates.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _INNER = ("exp", "sin", "cos", "log", "tanh", "sqrt")
 
 
 class TemplateProposer:
-    """Propose constants, lines, power laws, polynomials, ratios and single curves.
+    """Propose lines, power laws, polynomials, ratios, single curves and thresholds.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class TemplateProposer:
             *sparse_lines(problem.X, problem.y),
             *power_laws(problem.X, problem.y),
         ]
-        for family in (_single, _polynomials, _pairs, _ratios, _modulated, _sums):
+        for family in _FAMILIES:
             if family is _pairs and len(columns) > _FEW:
                 yield []
             trees = [t for t in family(columns) if _size(t) <= problem.max_size]
@@ -312,3 +312,38 @@ def _sums(columns: Sequence[str]) -> Iterator[Tree]:
                 yield ("add", _scaled(a), _scaled(curve))
                 if name in ("exp", "sin"):
                     yield ("add", _scaled(("sq", a)), _scaled(curve))
+
+
+def _thresholds(columns: Sequence[str]) -> Iterator[Tree]:
+    """Give a floor, a ceiling, a kink or a distance, alone and with another column."""
+    few = columns[:_MOST_PAIRED]
+    for x in few:
+        yield ("max", x, CONSTANT)
+        yield ("min", x, CONSTANT)
+        yield ("abs", ("add", x, CONSTANT))
+        yield ("max", ("abs", x), CONSTANT)
+        yield ("min", ("max", x, CONSTANT), CONSTANT)
+        yield ("add", _scaled(x), _scaled(("max", x, CONSTANT)))
+    for a, b in permutations(few, 2):
+        for name in ("max", "min"):
+            bound: Tree = (name, b, CONSTANT)
+            yield ("mul", a, bound)
+            yield ("mul", a, ("add", bound, CONSTANT))
+            yield ("add", _scaled(a), _scaled(bound))
+        dead: Tree = ("max", ("abs", b), CONSTANT)
+        yield ("mul", a, ("add", dead, CONSTANT))
+        kink: Tree = ("add", _scaled(b), _scaled(("max", b, CONSTANT)))
+        yield ("add", _scaled(a), kink)
+        yield ("mul", a, ("abs", ("add", b, CONSTANT)))
+        yield ("add", _scaled(a), _scaled(("abs", ("add", b, CONSTANT))))
+
+
+_FAMILIES = (
+    _single,
+    _polynomials,
+    _pairs,
+    _ratios,
+    _modulated,
+    _sums,
+    _thresholds,
+)

@@ -445,3 +445,22 @@ def test_float32_targets_end_the_search_as_exact_ones_do(regressor):
 
     assert regressor.formula_ == "x1/x2^2"
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("law", "formula"),
+    [
+        (lambda a, b: np.minimum(a, 2.5) * b, "x2*min(2.5, x1)"),
+        (lambda a, b: 1.5 * np.maximum(a - 2, 0) + 1, "1.5*max(2, x1) - 2"),
+        (lambda a, b: np.clip(a, 1.2, 3.3), "min(3.3, max(1.2, x1))"),
+        (lambda a, b: a + 2 * np.maximum(a, 3.1), "x1 + 2*max(3.1, x1)"),
+        (lambda a, b: 2 * np.abs(a - 1.234) + b, "x2 + 2*abs(x1 - 1.234)"),
+        (lambda a, b: np.maximum(a - 2, 0) * b, "x2*(max(2, x1) - 2)"),
+    ],
+)
+def test_laws_with_a_threshold_are_found(regressor, law, formula):
+    X = np.random.default_rng(0).uniform(0, 5, (400, 2))
+
+    regressor.set_params(proposers=("templates",), max_time=30).fit(X, law(*X.T))
+
+    assert regressor.formula_ == formula
