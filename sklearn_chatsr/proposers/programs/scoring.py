@@ -240,10 +240,16 @@ class Scorer:
         fitter = self._make_fitter(polished, n_starts=1)
         for candidate in finalists.values():
             expression = candidate.expression
+            loss = self.loss(expression, rows)
             if expression.n_constants:
                 fit = refit(fitter, expression)
-                expression = expression if fit.failed else fit.expression
-            loss = self.loss(expression, rows)
+                polished_form = expression if fit.failed else fit.expression
+                polished_loss = self.loss(polished_form, rows)
+                # 0.7 stays 0.7 where the data do not ask for more.
+                if final.cost(polished_form, polished_loss) < final.cost(
+                    expression, loss
+                ):
+                    expression, loss = polished_form, polished_loss
             final.add(expression, loss, candidate.source, candidate.seconds)
             judged.add(
                 expression,
