@@ -246,10 +246,14 @@ def _as_seen(
     return item
 
 
+def hide_points(batch: Batch) -> Batch:
+    """Give the same batch with the points hidden, but not their statistics."""
+    return {**batch, "point_mask": torch.zeros_like(batch["point_mask"])}
+
+
 def hide(batch: Batch) -> Batch:
     """Give the same batch with the points and their statistics hidden."""
     return {
-        **batch,
-        "point_mask": torch.zeros_like(batch["point_mask"]),
+        **hide_points(batch),
         "statistics": torch.zeros_like(batch["statistics"]),
     }

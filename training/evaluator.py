@@ -99,11 +99,12 @@ class Evaluator:
         Returns
         -------
         dict of str to float
-            ``loss_given``, ``loss_hidden`` in nats per token, ``recovered_given``,
+            ``loss_given``, ``loss_statistics`` (points hidden, their statistics not),
+            ``loss_hidden`` in nats per token, ``recovered_given``,
             ``recovered_hidden`` in percent, NaN without tables.
         """
-        given, hidden = validation_losses(fast, self._batches)
-        row = {"loss_given": given, "loss_hidden": hidden}
+        losses = validation_losses(fast, self._batches)
+        row = {f"loss_{name}": loss for name, loss in losses._asdict().items()}
         was_training = model.training
         model.eval()
         for name, hide_points in (("given", False), ("hidden", True)):

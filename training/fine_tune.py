@@ -230,15 +230,15 @@ class FineTuning:
         start = time.perf_counter()
         for step in range(self.config.steps + 1):
             if step % self.config.evaluate_steps == 0 or step == self.config.steps:
-                given, hidden = validation_losses(self.learner.fast, validation)
+                losses = validation_losses(self.learner.fast, validation)
                 rows.append(
                     {
                         "step": step,
                         "samples": step * self.cut.batch_size,
                         "seconds": round(time.perf_counter() - start, 1),
                         "train_loss": round(float(np.mean(running or [np.nan])), 4),
-                        "loss_given": round(given, 4),
-                        "loss_hidden": round(hidden, 4),
+                        "loss_given": round(losses.given, 4),
+                        "loss_hidden": round(losses.hidden, 4),
                     }
                 )
                 logger.info(" ".join(f"{k}={v}" for k, v in rows[-1].items()))

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from sklearn_chatsr.models.chatsr import ChatSRForExpressionGeneration
-from training.batches import Batch, hide
+from training.batches import Batch, hide, hide_points
+
+
+class Losses(NamedTuple):
+    """Losses in nats per token.
+
+    Attributes
+    ----------
+    given : float
+        With all that the data show.
+    statistics : float
+        With the points hidden: where it equals `given`, nobody reads the points.
+    hidden : float
+        With the statistics hidden as well.
+    """
+
+    given: float
+    statistics: float
+    hidden: float
 
 
 def loss_of(model: ChatSRForExpressionGeneration, batch: Batch) -> torch.Tensor:
@@ -20,15 +40,16 @@ def loss_of(model: ChatSRForExpressionGeneration, batch: Batch) -> torch.Tensor:
 @torch.no_grad()
 def validation_losses(
     model: ChatSRForExpressionGeneration, batches: list[Batch]
-) -> tuple[float, float]:
-    """Give the loss per token with the points given, and with the points hidden."""
+) -> Losses:
+    """Give the loss per token with more and more of the data hidden."""
     was_training = model.training
     model.eval()
-    totals = np.zeros(2)
+    totals = np.zeros(3)
     n_tokens = 0
     for batch in batches:
         n = int((batch["labels"] >= 0).sum())
-        totals += n * np.array([float(loss_of(model, b)) for b in (batch, hide(batch))])
+        views = batch, hide_points(batch), hide(batch)
+        totals += n * np.array([float(loss_of(model, view)) for view in views])
         n_tokens += n
     model.train(was_training)
-    return float(totals[0] / n_tokens), float(totals[1] / n_tokens)
+    return Losses(*(totals / n_tokens).tolist())
