@@ -24,11 +24,14 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRProcessor,
     generate_candidates,
 )
+from training.batches import BatchConfig
 from training.generator import GeneratorConfig, Tables, build_pool, draw_tables
+from training.losses import loss_batches, validation_losses
 
 # Float32 resolution: below it a fit is called exact.
 EXACT = 1.2e-7
 N_UNSEEN = 64  # rows that decide
+_LOSS_TABLES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ def given_and_hidden(
 
 
 def main() -> None:
-    """Read the arguments, evaluate with the points given and hidden, write JSON."""
+    """Print losses, evaluate with the points given and hidden, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--n-tables", type=int, default=200)
@@ -257,6 +260,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, processor = load_model(args.model, "cpu")
+    cut = BatchConfig(hidden_rate=0.0)
+    losses = validation_losses(
+        model, loss_batches(processor, cut, _LOSS_TABLES, args.seed)
+    )
+    print("nats per token", json.dumps(losses._asdict(), indent=1))
     tables = validation_tables(
         args.n_tables,
         args.seed,

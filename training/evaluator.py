@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from sklearn_chatsr.models.chatsr import ChatSRForExpressionGeneration, ChatSRProcessor
-from training.batches import Batch, BatchConfig, Batcher
+from training.batches import BatchConfig
 from training.evaluate import recover, summarise, validation_tables
-from training.generator import GeneratorConfig, build_pool, draw_chunk
-from training.losses import validation_losses
+from training.generator import GeneratorConfig
+from training.losses import loss_batches, validation_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +59,12 @@ class Evaluator:
         seed: int,
     ) -> None:
         self.processor, self.config, self.seed = processor, config, seed
-        self._batches = self._loss_batches(data, cut)
+        self._batches = loss_batches(processor, cut, config.loss_tables, seed, data)
         self._tables = (
             validation_tables(config.tables, seed, unseen=config.unseen)
             if config.tables
             else []
         )
-
-    def _loss_batches(self, data: GeneratorConfig, cut: BatchConfig) -> list[Batch]:
-        rng = np.random.default_rng([self.seed, 1])
-        data = GeneratorConfig(
-            prior=data.prior,
-            pool_size=1024,
-            tables_per_skeleton=1,
-            skeletons_per_chunk=self.config.loss_tables,
-            point_caps=(64,),
-            point_cap_weights=(1.0,),
-        )
-        pool = build_pool(rng, data, held_out=True)
-        batcher = Batcher(self.processor, cut)
-        return batcher.cut(draw_chunk(pool, rng, data), rng)
 
     def __call__(
         self,

@@ -7,8 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sklearn_chatsr.models.chatsr import ChatSRForExpressionGeneration
-from training.batches import Batch, hide, hide_points
+from sklearn_chatsr.models.chatsr import (
+    ChatSRForExpressionGeneration,
+    ChatSRProcessor,
+)
+from training.batches import Batch, BatchConfig, Batcher, hide, hide_points
+from training.generator import GeneratorConfig, build_pool, draw_chunk
 
 
 class Losses(NamedTuple):
@@ -35,6 +39,41 @@ def loss_of(model: ChatSRForExpressionGeneration, batch: Batch) -> torch.Tensor:
     keep = batch["labels"].shape[1] - first + 1
     loss: torch.Tensor = model(**batch, logits_to_keep=keep, use_cache=False).loss
     return loss
+
+
+def loss_batches(
+    processor: ChatSRProcessor,
+    cut: BatchConfig,
+    n_tables: int,
+    seed: int,
+    data: GeneratorConfig | None = None,
+) -> list[Batch]:
+    """Cut tables of shapes that training never sees into batches.
+
+    Parameters
+    ----------
+    processor : ChatSRProcessor
+        Of the model.
+    cut : BatchConfig
+        Sizes and prompts.
+    n_tables : int
+        How many, of 64 points each.
+    seed : int
+        Of the tables.
+    data : GeneratorConfig, optional
+        Its prior is that of the skeletons.
+    """
+    rng = np.random.default_rng([seed, 1])
+    data = GeneratorConfig(
+        prior=(data or GeneratorConfig()).prior,
+        pool_size=1024,
+        tables_per_skeleton=1,
+        skeletons_per_chunk=n_tables,
+        point_caps=(64,),
+        point_cap_weights=(1.0,),
+    )
+    pool = build_pool(rng, data, held_out=True)
+    return Batcher(processor, cut).cut(draw_chunk(pool, rng, data), rng)
 
 
 @torch.no_grad()
