@@ -91,26 +91,15 @@ def formula_bits(
             tree += OPERATORS[token].cost
         elif is_variable(token):
             tree += variable_bits
-    columns = line_columns(expression)
+    columns = _line_columns(expression)
     if columns:
         which = math.log2(math.comb(max(n_features, len(columns)), len(columns)))
         tree = min(tree, _LINE_BITS + variable_bits + which)
     return bits + tree
 
 
-def line_columns(expression: Expression) -> set[str]:
-    """Give the columns of a weighted sum of columns; none of any other formula.
-
-    Parameters
-    ----------
-    expression : Expression
-        With or without values for its constants.
-
-    Returns
-    -------
-    set of str
-        Such as ``{"x1", "x3"}``.
-    """
+def _line_columns(expression: Expression) -> set[str]:
+    """Give the columns of a weighted sum of columns; none of any other formula."""
     tokens = expression.tokens
     columns: set[str] = set()
     weights = 0

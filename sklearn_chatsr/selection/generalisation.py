@@ -10,7 +10,6 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.selection.archive import Candidate
-from sklearn_chatsr.selection.complexity import line_columns
 from sklearn_chatsr.selection.oscillation import oscillation_bits
 
 FloatArray = npt.NDArray[np.float64]
@@ -172,7 +171,7 @@ def best_in_general(
         error_bits = 0.5 * len(y) * np.log2(np.maximum(mean, np.finfo(float).tiny))
         # Folds agree about a fast wave that all rows together were searched for.
         form_bits = [
-            _NODE_BITS * _length(c.expression) + oscillation_bits(c.expression, X)
+            _NODE_BITS * c.complexity + oscillation_bits(c.expression, X)
             for c in candidates
         ]
         return candidates[int(np.argmin(error_bits + form_bits))]
@@ -187,8 +186,3 @@ def best_in_general(
         if gap <= max(uncertainty, chance):
             equals.append(candidate)
     return min(equals, key=lambda c: (c.bits, c.complexity))
-
-
-def _length(expression: Expression) -> int:
-    """Count nodes; a line is its columns and their weights, as for its description."""
-    return min(expression.size, 2 * len(line_columns(expression)) or expression.size)

@@ -130,16 +130,3 @@ def test_repeated_folds_steady_the_estimate():
         )
 
     assert spread(6) < spread(1)
-
-
-def test_of_few_rows_a_line_in_all_columns_is_not_thought_long():
-    chosen = 0
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        X = rng.normal(size=(80, 3))
-        y = X @ [1, 0.2, -0.2] + rng.normal(size=80)
-        column, line = fitted(["1.5*x1", "1.5*x1 + 0.7*x2 + 0.2*x3"], X, y)
-        chosen += best_in_general([column, line], X, y) is line
-
-    # A bit for every node would make it four.
-    assert chosen >= 8
