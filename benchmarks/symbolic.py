@@ -175,7 +175,11 @@ def answer(
 def equivalence(
     model: sympy.Expr, true_model: sympy.Expr, r2_test: float
 ) -> dict[str, Any]:
-    """Apply the rule: the difference is zero or constant, or the ratio is constant."""
+    """Apply the rule: the difference is zero or constant, or the ratio is constant.
+
+    A ratio of zero does not count: SRBench's publication asks for another constant, and
+    its code finds a ratio of zero where rounding wipes out a small coefficient.
+    """
     import sympy
 
     failed = {
@@ -198,7 +202,9 @@ def equivalence(
         "symbolic_fraction": str(fraction),
         "symbolic_error_is_zero": str(difference) == "0",
         "symbolic_error_is_constant": difference.is_constant() is True,
-        "symbolic_fraction_is_constant": fraction.is_constant() is True,
+        "symbolic_fraction_is_constant": fraction.is_constant() is True
+        and fraction.is_zero is not True
+        and fraction.is_finite is not False,
     }
     return found | {
         "symbolic_solution": any(v is True for v in found.values()),
