@@ -249,6 +249,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 n_jobs=self.n_jobs,
                 selection=self.selection,
                 constraints=rules,
+                patience=effort.patience,
             ),
             seed=seed,
             labels=[self._label(j) for j in columns],

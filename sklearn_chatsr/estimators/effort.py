@@ -34,6 +34,9 @@ class Effort:
     rounds : tuple of tuple of str
         Who has a turn in which round. One that had said all it had to say begins anew,
         on other rows. The search ends after any round when only noise is left.
+    patience : int or None
+        Batches for which a short formula that leaves noise has to stay the best one to
+        end a search within a round; None: it never does.
     """
 
     max_time: float
@@ -42,6 +45,7 @@ class Effort:
     n_generations: int
     per_turn: int
     rounds: tuple[tuple[str, ...], ...]
+    patience: int | None = 3
 
     def rounds_for(
         self, proposers: Sequence[str], prompt: str | None
@@ -94,6 +98,7 @@ EFFORTS: dict[EffortName, Effort] = {
         n_generations=240,
         per_turn=24,
         rounds=_ROUNDS * 2,
+        patience=None,
     ),
 }
 

@@ -58,7 +58,6 @@ _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING = 2  # rounds
 _SHORT_IN_NOISE = 20
-_SETTLED = 3  # batches
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
@@ -86,6 +85,8 @@ class SearchSettings:
         What the answer is chosen by.
     constraints : Constraints or None
         What every formula must obey.
+    patience : int or None
+        See `Effort`.
     """
 
     max_size: int = 30
@@ -95,6 +96,7 @@ class SearchSettings:
     n_jobs: int | None = None
     selection: Selection = "mdl"
     constraints: Constraints | None = None
+    patience: int | None = 3
 
 
 class Search:
@@ -231,6 +233,7 @@ class Search:
                         return
                     if name != "templates" and self._has_settled():
                         logger.debug("Settled in round %d.", number)
+                        self._prune_best(progress)
                         return
                     if not was_found and self._is_found(self.settings.max_size):
                         break
@@ -418,7 +421,7 @@ class Search:
             return False
         self._stayed += 1
         return (
-            self._stayed == _SETTLED
+            self._stayed == self.settings.patience
             and leader.complexity <= _PLAINLY_SHORT
             and self._leaves_noise(leader)
             and self.choose(self.archive, n_repeats=1) is leader
