@@ -25,6 +25,11 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRForExpressionGeneration,
     ChatSRProcessor,
 )
+from sklearn_chatsr.models.chatsr.modeling_chatsr import (
+    InducedSetAttention,
+    PointEncoder,
+    PoolingByAttention,
+)
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
 from training.batches import INPUTS, BatchConfig, Batcher
 from training.carry_over import carry_over
@@ -34,6 +39,9 @@ from training.progress import Schedule
 from training.stream import Share, TableStream, make_pool
 from training.tokenizer import build_processor, special_ids
 from training.trainer import ChatSRTrainer
+
+_QUERY_SIZE = 0.1
+_TYPICAL_COLUMNS = 3  # with the target
 
 
 def build_model(
@@ -87,10 +95,37 @@ def build_model(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = ChatSRForExpressionGeneration(config)
+    balance_encoder(model.model.point_encoder)
     # The backward pass of the fused kernel is slow in bfloat16 on a CPU.
     model.model.language_model.set_attn_implementation("eager")
     model.generation_config.update(**special_ids(tokenizer))
     return model
+
+
+@torch.no_grad()
+def balance_encoder(encoder: PointEncoder) -> None:
+    """Scale the weights of a fresh encoder so that its features tell tables apart.
+
+    With learned queries of size 1 beside small weights what a set adds to them drowns,
+    features of different tables hardly differ, and the language model learns to ignore
+    them. Queries are normalised before they are compared, so that small ones will do.
+
+    Parameters
+    ----------
+    encoder : PointEncoder
+        With random weights; changed in place.
+    """
+    first = encoder.embedding
+    for module in encoder.modules():
+        if isinstance(module, InducedSetAttention):
+            module.inducing_points.mul_(_QUERY_SIZE)
+        elif isinstance(module, PoolingByAttention):
+            module.seeds.mul_(_QUERY_SIZE)
+        elif isinstance(module, torch.nn.Linear):
+            n_inputs = module.in_features
+            if module is first.projection:
+                n_inputs = _TYPICAL_COLUMNS * first.n_bits
+            module.weight.mul_(n_inputs**-0.5 / module.weight.std())
 
 
 def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:

@@ -20,10 +20,6 @@ from sklearn_chatsr.models.chatsr.configuration_chatsr import (
     PointEncoderConfig,
 )
 
-# Of inducing points and seeds at the start; queries are normalised anyway.
-_QUERY_STD = 0.1
-_TYPICAL_COLUMNS = 3  # with the target
-
 
 @dataclass
 class ChatSRModelOutput(ModelOutput):
@@ -184,19 +180,10 @@ class ChatSRPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
         std = self.config.initializer_range
-        # What a set adds must not drown in the learned queries: features of different
-        # tables would hardly differ, and the language model would learn to ignore them.
         if isinstance(module, InducedSetAttention):
-            init.normal_(module.inducing_points, mean=0.0, std=_QUERY_STD)
+            init.normal_(module.inducing_points, mean=0.0, std=1.0)
         elif isinstance(module, PoolingByAttention):
-            init.normal_(module.seeds, mean=0.0, std=_QUERY_STD)
-        elif isinstance(module, NumberEmbedding):
-            active = _TYPICAL_COLUMNS * module.n_bits
-            init.normal_(module.projection.weight, mean=0.0, std=active**-0.5)
-        elif isinstance(module, SetAttention):
-            for layer in module.modules():
-                if isinstance(layer, nn.Linear):
-                    init.normal_(layer.weight, mean=0.0, std=layer.in_features**-0.5)
+            init.normal_(module.seeds, mean=0.0, std=1.0)
         elif isinstance(module, PointEncoder):
             init.normal_(module.no_points, mean=0.0, std=std)
 
