@@ -15,11 +15,11 @@ from threadpoolctl import threadpool_limits
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, price
 from sklearn_chatsr.expressions import (
-    CONSTANT,
     Expression,
     factored,
     prunings,
     variable,
+    with_integers,
 )
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import (
@@ -61,7 +61,6 @@ _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
-_MOST_WHOLE = 1_000
 _BASELINE = "baseline"
 
 
@@ -320,7 +319,7 @@ class Search:
             expression, loss = self._unaliased(expression, loss)
         rules = self.settings.constraints
         if self.archive.cost.at_floor(loss):
-            shorter = _with_integers(factored(expression, self._positive))
+            shorter = with_integers(factored(expression, self._positive))
             exact = self.archive.cost.at_floor(self._loss(shorter, self.rows.judge))
             if exact and (rules is None or rules.allow(shorter)):
                 expression = shorter
@@ -459,8 +458,8 @@ class Search:
             quick = len(self.y) <= _QUICKLY_JUDGED
             if late and len(final) and not quick:
                 break
-            # The best one gets the constants of all rows even when the time is over.
             loss = self._loss(expression, everywhere)
+            # The best one gets the constants of all rows even when the time is over.
             if expression.n_constants and (not late or (quick and not len(final))):
                 fit = fitter.fit(expression, start=expression.constants)
                 refit = expression if fit.failed else fit.expression
@@ -530,21 +529,6 @@ class Search:
         with np.errstate(all="ignore"):
             loss = float(np.average(np.square(residual), weights=weight))
         return loss if np.isfinite(loss) else float("inf")
-
-
-def _with_integers(expression: Expression) -> Expression:
-    """Write constants that are whole numbers as such."""
-    values = iter(expression.constants or ())
-    tokens: list[str] = []
-    left: list[float] = []
-    for token in expression.tokens:
-        value = next(values) if token == CONSTANT else None
-        if value is not None and value.is_integer() and abs(value) <= _MOST_WHOLE:
-            token = str(int(value))
-        elif value is not None:
-            left.append(value)
-        tokens.append(token)
-    return Expression(tokens, left)
 
 
 def _unharmed(

@@ -1,7 +1,7 @@
 """What a formula is: vocabulary, `Expression`, parsing, printing, simplifying."""
 
 from sklearn_chatsr.expressions.expression import Expression
-from sklearn_chatsr.expressions.factoring import factored
+from sklearn_chatsr.expressions.factoring import factored, with_integers
 from sklearn_chatsr.expressions.pruning import prunings
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
@@ -30,4 +30,5 @@ __all__ = [
     "token_of_math",
     "variable",
     "variable_index",
+    "with_integers",
 ]

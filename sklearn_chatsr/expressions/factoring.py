@@ -1,4 +1,4 @@
-"""Write what the terms of a sum have in common once, and multiply out where it pays."""
+"""Shorter writings of exact formulas: common factors once, whole numbers as such."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from sklearn_chatsr.expressions.exact_numbers import (
 from sklearn_chatsr.expressions.expression import Expression, flatten
 from sklearn_chatsr.expressions.normal_form import add_up, make_product, normal_form
 from sklearn_chatsr.expressions.simplification import as_expression, build
+from sklearn_chatsr.expressions.vocabulary import CONSTANT
 
 Factors = tuple[tuple[Node, Number], ...]
 _MOST_ADDENDS = 40
+_MOST_WHOLE = 1_000
 _CANCELLED = 1e-12  # what rounding leaves of terms that cancel
 
 
@@ -57,6 +59,40 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
     except (ArithmeticFaultError, OverflowError, RecursionError):
         return expression
     return shorter if shorter.size < expression.size else expression
+
+
+def with_integers(expression: Expression) -> Expression:
+    """Write constants that are whole numbers as such.
+
+    Parameters
+    ----------
+    expression : Expression
+        With values for its constants; a skeleton is given back as it is.
+
+    Returns
+    -------
+    Expression
+        With the same values everywhere; whole numbers beyond a thousand stay constants.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.expressions import Expression
+    >>> str(with_integers(Expression.from_infix("2.0*x1 + 0.5")))
+    '2*x1 + 0.5'
+    """
+    if expression.n_constants and expression.constants is None:
+        return expression
+    values = iter(expression.constants or ())
+    tokens: list[str] = []
+    left: list[float] = []
+    for token in expression.tokens:
+        value = next(values) if token == CONSTANT else None
+        if value is not None and value.is_integer() and abs(value) <= _MOST_WHOLE:
+            token = str(int(value))
+        elif value is not None:
+            left.append(value)
+        tokens.append(token)
+    return Expression(tokens, left)
 
 
 def _factored(node: Node, positive: frozenset[str]) -> Node:
