@@ -271,7 +271,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)
-        self.candidates_ = [move(c, columns) for c in archive]
+        # A baseline may be chosen that the archive has dropped.
+        kept = dict.fromkeys([*archive, chosen])
+        self.candidates_ = [move(c, columns) for c in kept]
         front = archive.pareto_front(including=chosen)
         self.pareto_front_ = [move(c, columns) for c in front]
         return self

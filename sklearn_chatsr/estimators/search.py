@@ -154,6 +154,7 @@ class Search:
         self._positive = frozenset(
             variable(j) for j in range(X.shape[1]) if X[:, j].min(initial=np.inf) > 0
         )
+        self._baselines: list[Candidate] = []
         self._leader: Expression | None = None
         self._stayed = 0
         self._spelled: set[Expression] = set()
@@ -186,6 +187,7 @@ class Search:
         with one_thread, quiet, ProgressBar(self.verbose, "formulas") as progress:
             try:
                 self._take(_baselines(self.X), _BASELINE, progress)
+                self._baselines = list(self.archive)
                 if self.settings.constraints is not None:
                     self._take_examples(self.settings.constraints, progress)
                 if np.ptp(self.y) > 0:
@@ -483,6 +485,12 @@ class Search:
         ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
         most = ranked[0].bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(self.y))
         shortlist = [c for c in ranked if c.bits <= most]
+        # A line was not searched for: it has no luck to make up for.
+        shortlist += [
+            c
+            for c in self._baselines
+            if c.complexity <= self.settings.max_size and c not in shortlist
+        ]
         limit = self.started + self.settings.max_time
         general = best_in_general(
             shortlist,

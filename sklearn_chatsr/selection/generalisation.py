@@ -22,6 +22,15 @@ _FOLDS, _MANY_FOLDS = 5, 10
 _LEAST_ROWS = 10
 # Bits of a node beside an error of prediction, which pays for the constants already.
 _NODE_BITS = 1.0
+# Of formulas that few rows cannot tell apart the one in the middle predicts best. Their
+# weights fall by a half for so many bits, since bits of few rows are uncertain.
+_TEMPERATURE = 4.0
+# Share of the variance that is predicted where there is a law to be seen. There it may
+# go anywhere between the rows, and the shorter of two that agree is chosen.
+_LAWFUL, _LAWFUL_NODE_BITS = 0.9, 0.5
+# Elsewhere a formula is wild if it leaves the range of the target by more than such
+# a share of it on more than one in a thousand of so many rows around the known ones.
+_WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 0.25, 0.001, 2_000, 0.25
 # Share of the error that a superfluous constant takes away in the best of ten
 # thousand formulas: chi-squared over the number of rows. And one that hardly counts.
 _CHANCE, _SLACK = 10.0, 0.01
@@ -109,8 +118,13 @@ def best_in_general(
     that the data carry. Of the formulas whose cross-validated error is as good as the
     lowest, the one with the fewest bits is chosen: within one standard error of the
     difference, row by row, or so close that the best of many formulas would be as much
-    better by chance. In a table with a law this is the law; in a small noisy one it
-    keeps a description from being too short to predict.
+    better by chance. In a table with a law this is the law.
+
+    Few rows do not tell formulas apart, and the best of many is best by luck. Each gets
+    a weight by its cross-validated error, its nodes and its waves; the formula whose
+    values are closest to their weighted mean is chosen. Where a tenth of the variance
+    or more is not predicted, formulas that leave the range of the target around the
+    rows are left out.
 
     Parameters
     ----------
@@ -138,6 +152,8 @@ def best_in_general(
     ----------
     Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
     regression trees, section 3.4.3: the one standard error rule.
+    Barbieri, M. M. and Berger, J. O. (2004). Optimal predictive model selection. Annals
+    of Statistics 32, 870-897: the single model closest to the average of all.
     Dawid, A. P. (1984). Statistical theory: the prequential approach. Journal of the
     Royal Statistical Society A 147, 278-292: judging by predictions.
     """
@@ -174,7 +190,9 @@ def best_in_general(
             _NODE_BITS * c.complexity + oscillation_bits(c.expression, X)
             for c in candidates
         ]
-        return candidates[int(np.argmin(error_bits + form_bits))]
+        return _most_central(
+            candidates, error_bits + form_bits, X, y, share, float(mean[lowest]), seed
+        )
     equals = []
     chance = (_SLACK + _CHANCE / len(y)) * float(mean[lowest])
     for candidate, error, value in zip(candidates, errors, mean, strict=True):
@@ -186,3 +204,49 @@ def best_in_general(
         if gap <= max(uncertainty, chance):
             equals.append(candidate)
     return min(equals, key=lambda c: (c.bits, c.complexity))
+
+
+def _most_central(
+    candidates: Sequence[Candidate],
+    bits: FloatArray,
+    X: FloatArray,
+    y: FloatArray,
+    share: FloatArray,
+    lowest: float,
+    seed: int,
+) -> Candidate:
+    """Choose the formula closest to the mean of all, weighted by their bits."""
+    kept = np.flatnonzero(np.isfinite(bits))
+    node_bits = _LAWFUL_NODE_BITS
+    spread = float(share @ np.square(y - share @ y))
+    if lowest > (1.0 - _LAWFUL) * spread:
+        node_bits = 0.0
+        tame = [i for i in kept if not _is_wild(candidates[i].expression, X, y, seed)]
+        kept = np.array(tame) if tame else kept
+    weight = np.exp2((bits[kept].min() - bits[kept]) / _TEMPERATURE)
+    with np.errstate(all="ignore"):
+        values = np.stack([candidates[i].expression.evaluate(X) for i in kept])
+    # Values far beyond the target would move the mean however small their weight.
+    reach = np.ptp(y)
+    values = np.clip(values, y.min() - reach, y.max() + reach)
+    distance = np.square(values - weight @ values / weight.sum()) @ share
+    nodes = np.array([candidates[i].complexity for i in kept])
+    cost = 0.5 * len(y) * np.log2(lowest + distance) + node_bits * nodes
+    return candidates[kept[int(np.argmin(cost))]]
+
+
+def _is_wild(expression: Expression, X: FloatArray, y: FloatArray, seed: int) -> bool:
+    """Tell whether a formula leaves the range of the target around the rows.
+
+    It is evaluated on lines through two rows each, from a quarter of their distance
+    before the one to a quarter behind the other.
+    """
+    rng = np.random.default_rng([seed, len(y), 1])
+    first, second = rng.integers(len(y), size=(2, _ROWS_AROUND))
+    place = rng.uniform(-_BEYOND, 1.0 + _BEYOND, size=(_ROWS_AROUND, 1))
+    with np.errstate(all="ignore"):
+        values = expression.evaluate(X[first] + place * (X[second] - X[first]))
+        beyond = np.maximum(y.min() - values, values - y.max())
+    # A value that does not exist is no smaller than any.
+    inside = beyond <= _WILD * np.ptp(y)
+    return bool(np.mean(~inside) > _WILD_ROWS)

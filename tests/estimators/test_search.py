@@ -8,6 +8,7 @@ from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.selection import Archive
 
 
 class Speaker:
@@ -149,3 +150,17 @@ def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
 
     assert told == [("b", "1.5*x2^2")]
     assert "hurt" in {candidate.source for candidate in archive}
+
+
+def test_a_line_that_the_archive_has_dropped_can_be_the_answer():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(60, 3))
+    y = X @ [1.37, -0.84, 0.66] + 0.5 * rng.normal(size=60)
+    search = Search(
+        X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2", "x3"]
+    )
+    search.run([], lambda name: pytest.fail(name))
+    search.archive = Archive(search.archive.cost)
+    search.archive.add(Expression(["x1"]), float(np.mean((X[:, 0] - y) ** 2)))
+
+    assert search.choose(search.archive).expression.variables == (0, 1, 2)

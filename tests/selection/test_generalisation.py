@@ -130,3 +130,32 @@ def test_repeated_folds_steady_the_estimate():
         )
 
     assert spread(6) < spread(1)
+
+
+def test_of_formulas_that_few_rows_cannot_tell_apart_the_middle_one_is_chosen():
+    X, y = table(40, 2.0)
+    low, middle, high = (
+        candidate_of(f"{slope}*x1 + {slope / 2}*x2", X, y) for slope in (0.6, 0.9, 1.2)
+    )
+
+    # Fitted to the other rows the three are one formula, and weigh the same.
+    assert best_in_general([low, middle, high], X, y) is middle
+    assert best_in_general([high, low, middle], X, y) is middle
+
+
+@pytest.mark.parametrize(("noise", "is_kept"), [(0.5, False), (0.01, True)])
+def test_a_formula_that_leaves_the_target_around_the_rows_needs_a_law(noise, is_kept):
+    rng = np.random.default_rng(4)
+    X = rng.uniform(0.25, 2.0, size=(60, 1))
+    y = 1.0 / X[:, 0] + noise * rng.normal(size=60)
+    pole, line = candidate_of("1/x1", X, y), candidate_of("3 - x1", X, y)
+    assert pole.loss < line.loss
+
+    assert (best_in_general([pole, line], X, y) is pole) == is_kept
+
+
+def candidate_of(text, X, y):
+    expression = Expression.from_infix(text)
+    loss = float(np.mean(np.square(expression.evaluate(X) - y)))
+    cost = DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    return Archive(cost).candidate(expression, loss, "test", 0.0)
