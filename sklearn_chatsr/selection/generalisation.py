@@ -20,14 +20,14 @@ _MOST_ROWS = 1_000
 _FEW_ROWS = 200
 _FOLDS, _MANY_FOLDS = 5, 10
 _LEAST_ROWS = 10
-# Bits of a node beside an error of prediction, which pays for the constants already.
-_NODE_BITS = 1.0
 # Of formulas that few rows cannot tell apart the one in the middle predicts best. Their
 # weights fall by a half for so many bits, since bits of few rows are uncertain.
 _TEMPERATURE = 4.0
+# Bits of a node beside an error of prediction, which pays for the constants already.
+_NODE_BITS = 0.5
 # Share of the variance that is predicted where there is a law to be seen. There it may
-# go anywhere between the rows, and the shorter of two that agree is chosen.
-_LAWFUL, _LAWFUL_NODE_BITS = 0.9, 0.5
+# go anywhere between the rows, and of formulas that agree the shorter one is chosen.
+_LAWFUL = 0.9
 # Elsewhere a formula is wild if it leaves the range of the target by more than such
 # a share of it on more than one in a thousand of so many rows around the known ones.
 _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 0.25, 0.001, 2_000, 0.25
@@ -122,9 +122,9 @@ def best_in_general(
 
     Few rows do not tell formulas apart, and the best of many is best by luck. Each gets
     a weight by its cross-validated error, its nodes and its waves; the formula whose
-    values are closest to their weighted mean is chosen. Where a tenth of the variance
-    or more is not predicted, formulas that leave the range of the target around the
-    rows are left out.
+    values are closest to their weighted mean is chosen. Where nine tenths of the
+    variance are predicted, and a law may be seen, nodes count there as well; elsewhere
+    formulas that leave the range of the target around the rows are left out.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def _most_central(
 ) -> Candidate:
     """Choose the formula closest to the mean of all, weighted by their bits."""
     kept = np.flatnonzero(np.isfinite(bits))
-    node_bits = _LAWFUL_NODE_BITS
+    node_bits = _NODE_BITS
     spread = float(share @ np.square(y - share @ y))
     if lowest > (1.0 - _LAWFUL) * spread:
         node_bits = 0.0
