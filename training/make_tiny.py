@@ -30,11 +30,11 @@ def make_tiny(target: Path, seed: int = 0) -> None:
     tokenizer = processor.tokenizer
     config = ChatSRConfig(
         point_config={
-            "n_mantissa_bits": 8,
             "statistics_size": statistics_size(10),
             "hidden_size": 16,
             "intermediate_size": 16,
             "num_attention_heads": 2,
+            "num_point_layers": 1,
             "num_hidden_layers": 1,
             "num_inducing_points": 4,
             "num_feature_tokens": 2,

@@ -124,7 +124,7 @@ def balance_encoder(encoder: PointEncoder) -> None:
         elif isinstance(module, torch.nn.Linear):
             n_inputs = module.in_features
             if module is first.projection:
-                n_inputs = _TYPICAL_COLUMNS * first.n_bits
+                n_inputs = _TYPICAL_COLUMNS * first.N_VIEWS
             module.weight.mul_(n_inputs**-0.5 / module.weight.std())
 
 

@@ -17,8 +17,6 @@ class PointEncoderConfig(PreTrainedConfig):
     ----------
     max_variables : int, default=10
         Columns of X that fit in; the encoder sees ``max_variables + 1`` columns.
-    n_mantissa_bits : int, default=16
-        Leading mantissa bits given to the network, at most 23.
     statistics_size : int, default=371
         Features of one statistics token (see `statistics_chatsr`).
     hidden_size : int, default=128
@@ -27,7 +25,9 @@ class PointEncoderConfig(PreTrainedConfig):
         Width inside the feed-forward blocks.
     num_attention_heads : int, default=4
         Attention heads.
-    num_hidden_layers : int, default=2
+    num_point_layers : int, default=3
+        Feed-forward blocks for every point alone.
+    num_hidden_layers : int, default=0
         Induced set attention blocks (ISAB).
     num_inducing_points : int, default=16
         Inducing points of each ISAB.
@@ -42,12 +42,12 @@ class PointEncoderConfig(PreTrainedConfig):
     base_config_key = "point_config"
 
     max_variables: int = 10
-    n_mantissa_bits: int = 16
     statistics_size: int = 371
     hidden_size: int = 128
     intermediate_size: int = 256
     num_attention_heads: int = 4
-    num_hidden_layers: int = 2
+    num_point_layers: int = 3
+    num_hidden_layers: int = 0
     num_inducing_points: int = 16
     num_feature_tokens: int = 8
     initializer_range: float = 0.05

@@ -20,6 +20,10 @@ from sklearn_chatsr.models.chatsr.configuration_chatsr import (
     PointEncoderConfig,
 )
 
+# Of numbers whose largest is about 1: what is smaller counts as zero, and a column that
+# varies less as constant. And where outliers are cut, in standard deviations.
+_LEAST_MAGNITUDE, _LEAST_SPREAD, _MOST_SPREADS = 2.0**-20, 1e-6, 6.0
+
 
 @dataclass
 class ChatSRModelOutput(ModelOutput):
@@ -57,34 +61,73 @@ class ChatSRCausalLMOutput(ModelOutput):
 
 
 class NumberEmbedding(nn.Module):
-    """Project the bits of one point's numbers to the width of the encoder.
+    """Project real-valued views of one point's numbers to the width of the encoder.
 
-    Every number gives its sign bit, eight exponent bits and the leading mantissa bits
-    of its float32 form as -1 or 1; columns that do not exist give 0.
+    A column enters as its value beside the largest one, standardised, as standardised
+    logarithm of its magnitude, and as its sign; columns that do not exist give 0. Bits
+    of the numbers instead told small encoders next to nothing about the law.
     """
+
+    N_VIEWS = 4
 
     def __init__(self, config: PointEncoderConfig) -> None:
         super().__init__()
-        self.n_bits = 9 + config.n_mantissa_bits
-        n_columns = config.max_variables + 1
-        self.projection = nn.Linear(n_columns * self.n_bits, config.hidden_size)
+        n_features = (config.max_variables + 1) * self.N_VIEWS
+        self.projection = nn.Linear(n_features, config.hidden_size)
 
-    def forward(self, points: torch.Tensor, column_mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, points: torch.Tensor, point_mask: torch.Tensor, column_mask: torch.Tensor
+    ) -> torch.Tensor:
         """Embed points of shape (batch, n_points, n_columns), dtype float32."""
         weight, bias = self.projection.weight, self.projection.bias
         # Most tables have few columns: leave out what no table of the batch has.
         present = column_mask.any(dim=0).nonzero().squeeze(1)
-        weight = weight.unflatten(1, (-1, self.n_bits))[:, present]
-        shifts = torch.arange(
-            31, 31 - self.n_bits, -1, dtype=torch.int32, device=points.device
+        weight = weight.unflatten(1, (-1, self.N_VIEWS))[:, present]
+        shown = point_mask[:, :, None]
+        values = points[..., present].float()
+        logs = values.abs().clamp(min=_LEAST_MAGNITUDE).log2()
+        views = torch.stack(
+            [
+                2.0 * values,
+                _standardised(values, shown),
+                _standardised(logs, shown),
+                values.sign(),
+            ],
+            dim=-1,
         )
-        words = points[..., present].float().contiguous().view(torch.int32)
-        # Bits b enter as 2*b - 1; doubling and shift are moved into the weights.
-        bits = ((words.unsqueeze(-1) >> shifts) & 1).to(weight.dtype)
-        shift = bias - column_mask[:, present].to(weight.dtype) @ weight.sum(dim=2).T
-        # (batch, n_points, n_columns, n_bits) -> (batch, n_points, features)
-        hidden = F.linear(bits.flatten(2), 2 * weight.flatten(1))
-        return hidden + shift.unsqueeze(1)
+        # (batch, n_points, n_columns, n_views), 0 for what is not there
+        views = views * (shown & column_mask[:, None, present])[..., None]
+        return F.linear(views.flatten(2).to(weight.dtype), weight.flatten(1), bias)
+
+
+def _standardised(values: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+    """Standardise (batch, n_points, n_columns) over the points that are shown."""
+    weight = shown / shown.sum(dim=1, keepdim=True).clamp(min=1)
+    centred = values - (values * weight).sum(dim=1, keepdim=True)
+    variance = (centred.square() * weight).sum(dim=1, keepdim=True)
+    spread = variance.sqrt().clamp(min=_LEAST_SPREAD)
+    return (centred / spread).clamp(-_MOST_SPREADS, _MOST_SPREADS)
+
+
+class PointFeedForward(nn.Module):
+    """Residual feed-forward block, for every point alone, pre-norm."""
+
+    def __init__(self, config: PointEncoderConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.layers = _feed_forward(config)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """Transform points (batch, n_points, size)."""
+        return points + self.layers(self.norm(points))
+
+
+def _feed_forward(config: PointEncoderConfig) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(config.hidden_size, config.intermediate_size),
+        nn.GELU(approximate="tanh"),
+        nn.Linear(config.intermediate_size, config.hidden_size),
+    )
 
 
 class SetAttention(nn.Module):
@@ -104,11 +147,7 @@ class SetAttention(nn.Module):
         self.key_value = nn.Linear(size, 2 * size)
         self.output = nn.Linear(size, size)
         self.feed_forward_norm = nn.LayerNorm(size)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(size, config.intermediate_size),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(config.intermediate_size, size),
-        )
+        self.feed_forward = _feed_forward(config)
 
     def forward(
         self, queries: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor | None
@@ -202,6 +241,9 @@ class PointEncoder(ChatSRPreTrainedModel):
     def __init__(self, config: PointEncoderConfig) -> None:
         super().__init__(config)
         self.embedding = NumberEmbedding(config)
+        self.point_layers = nn.ModuleList(
+            PointFeedForward(config) for _ in range(config.num_point_layers)
+        )
         self.layers = nn.ModuleList(
             InducedSetAttention(config) for _ in range(config.num_hidden_layers)
         )
@@ -233,7 +275,9 @@ class PointEncoder(ChatSRPreTrainedModel):
         -------
         features : tensor of shape (batch, num_feature_tokens, hidden_size)
         """
-        hidden = self.embedding(points, column_mask)
+        hidden = self.embedding(points, point_mask, column_mask)
+        for point_layer in self.point_layers:
+            hidden = point_layer(hidden)
         for layer in self.layers:
             hidden = layer(hidden, point_mask)
         pooled = self.pooling(hidden, point_mask)
