@@ -46,6 +46,9 @@ class BatchConfig:
     hidden_prompted_rate : float
         Share of the tables with a prompt that are shown without their points: there the
         prompt is all that the model can go by.
+    bare_rate : float
+        Share of the tables shown with their points but without the statistics, so that
+        the encoder learns to read although the statistics say much of it.
     inputs : {"all", "points", "statistics", "none"}
         What of a table is shown beside the prompt, for ablations.
     """
@@ -54,6 +57,7 @@ class BatchConfig:
     hidden_rate: float = 0.05
     prompt_rates: tuple[float, ...] = (0.6, 0.25, 0.10, 0.05)
     hidden_prompted_rate: float = 0.15
+    bare_rate: float = 0.25
     inputs: Inputs = "all"
 
 
@@ -109,7 +113,8 @@ class Batcher:
         inputs = self.config.inputs
         unseen = hidden | (inputs in ("statistics", "none"))
         arrays["point_mask"] = arrays["point_mask"] & ~unseen[:, None]
-        arrays["statistics"][hidden | (inputs in ("points", "none"))] = 0.0
+        bare = rng.random(n) < self.config.bare_rate
+        arrays["statistics"][hidden | bare | (inputs in ("points", "none"))] = 0.0
         size = min(self.config.batch_size, n)
         starts = rng.permutation(np.arange(0, n - size + 1, size))
         return [self._batch(arrays, prompts, ids, order[s : s + size]) for s in starts]
@@ -246,14 +251,14 @@ def _as_seen(
     return item
 
 
-def hide_points(batch: Batch) -> Batch:
-    """Give the same batch with the points hidden, but not their statistics."""
-    return {**batch, "point_mask": torch.zeros_like(batch["point_mask"])}
+def hide_statistics(batch: Batch) -> Batch:
+    """Give the same batch with the points alone, their statistics hidden."""
+    return {**batch, "statistics": torch.zeros_like(batch["statistics"])}
 
 
 def hide(batch: Batch) -> Batch:
     """Give the same batch with the points and their statistics hidden."""
     return {
-        **hide_points(batch),
-        "statistics": torch.zeros_like(batch["statistics"]),
+        **hide_statistics(batch),
+        "point_mask": torch.zeros_like(batch["point_mask"]),
     }

@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, processor = load_model(args.model, "cpu")
-    cut = BatchConfig(hidden_rate=0.0)
+    cut = BatchConfig(hidden_rate=0.0, bare_rate=0.0)
     losses = validation_losses(
         model, loss_batches(processor, cut, _LOSS_TABLES, args.seed)
     )

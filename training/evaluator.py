@@ -83,7 +83,7 @@ class Evaluator:
         Returns
         -------
         dict of str to float
-            ``loss_given``, ``loss_statistics`` (points hidden, their statistics not),
+            ``loss_given``, ``loss_points`` (their statistics hidden),
             ``loss_hidden`` in nats per token, ``recovered_given``,
             ``recovered_hidden`` in percent, NaN without tables.
         """

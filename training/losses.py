@@ -11,7 +11,7 @@ from sklearn_chatsr.models.chatsr import (
     ChatSRForExpressionGeneration,
     ChatSRProcessor,
 )
-from training.batches import Batch, BatchConfig, Batcher, hide, hide_points
+from training.batches import Batch, BatchConfig, Batcher, hide, hide_statistics
 from training.generator import GeneratorConfig, build_pool, draw_chunk
 
 
@@ -22,14 +22,14 @@ class Losses(NamedTuple):
     ----------
     given : float
         With all that the data show.
-    statistics : float
-        With the points hidden: where it equals `given`, nobody reads the points.
+    points : float
+        With the statistics hidden: where it equals `hidden`, nobody reads the points.
     hidden : float
-        With the statistics hidden as well.
+        With the points hidden as well.
     """
 
     given: float
-    statistics: float
+    points: float
     hidden: float
 
 
@@ -87,7 +87,7 @@ def validation_losses(
     n_tokens = 0
     for batch in batches:
         n = int((batch["labels"] >= 0).sum())
-        views = batch, hide_points(batch), hide(batch)
+        views = batch, hide_statistics(batch), hide(batch)
         totals += n * np.array([float(loss_of(model, view)) for view in views])
         n_tokens += n
     model.train(was_training)

@@ -203,7 +203,9 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
                 unseen=not args.eval_seen_shapes,
             ),
             data,
-            BatchConfig(args.batch_size, hidden_rate=0.0, inputs=args.inputs),
+            BatchConfig(
+                args.batch_size, hidden_rate=0.0, bare_rate=0.0, inputs=args.inputs
+            ),
             args.seed,
         )
     return ChatSRTrainer(

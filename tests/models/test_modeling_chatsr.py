@@ -99,6 +99,22 @@ def test_a_narrow_table_is_read_the_same_beside_a_wide_one(tiny, table):
     )
 
 
+def test_what_the_points_say_is_added_to_every_statistics_token(tiny, table):
+    model, processor = tiny
+    batch = processor([table[0]], [table[1]])
+    turned = batch["points"].clone()
+    turned[..., 0] = turned[..., 0].flip(1)
+    names = "point_mask", "column_mask", "statistics"
+    n_columns = table[0].shape[1]
+    with torch.no_grad():
+        given, mask = model.model.get_point_features(
+            batch["points"], *(batch[n] for n in names)
+        )
+        other, _ = model.model.get_point_features(turned, *(batch[n] for n in names))
+    changed = (given != other).any(dim=2)[0, -1 - n_columns :]
+    assert changed[mask[0, -1 - n_columns :]].all()
+
+
 def test_scaling_a_column_by_a_power_of_two_leaves_the_points_alone(tiny, table):
     _, processor = tiny
     X, y = table

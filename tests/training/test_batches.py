@@ -98,3 +98,23 @@ def test_ablations_show_what_they_are_told_to_show(processor, pool, inputs):
 
     assert shown == (inputs in ("all", "points"))
     assert facts == (inputs in ("all", "statistics"))
+
+
+def test_some_tables_are_shown_without_their_statistics(processor, pool):
+    def shares(rate):
+        batches = cut(
+            processor,
+            pool,
+            hidden_rate=0.0,
+            hidden_prompted_rate=0.0,
+            bare_rate=rate,
+        )
+        shown = np.concatenate([b["point_mask"].any(dim=1) for b in batches])
+        told = np.concatenate(
+            [(b["statistics"] != 0).flatten(1).any(dim=1) for b in batches]
+        )
+        assert shown.all()
+        return told.mean()
+
+    assert shares(0.0) == 1.0
+    assert 0.35 < shares(0.5) < 0.65

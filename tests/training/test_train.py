@@ -66,7 +66,7 @@ def test_an_evaluation_tells_losses_and_recovery(run):
 
     assert int(last["step"]) == 14
     assert float(last["loss_given"]) > 0
-    assert float(last["loss_statistics"]) > 0
+    assert float(last["loss_points"]) > 0
     assert float(last["loss_hidden"]) > 0
     for name in ("recovered_given", "recovered_hidden"):
         assert 0.0 <= float(last[name]) <= 100.0

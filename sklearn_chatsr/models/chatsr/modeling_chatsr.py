@@ -318,6 +318,10 @@ class ChatSRModel(ChatSRPreTrainedModel):
         self.statistics_projector = Projector(
             points.statistics_size, text.hidden_size, config.projector_hidden_act
         )
+        # What the points say is added to what the statistics say.
+        self.point_summary = nn.Linear(
+            points.num_feature_tokens * points.hidden_size, text.hidden_size
+        )
         # Row 0 for the whole table, row i for column i.
         self.statistics_position = nn.Embedding(
             points.max_variables + 1, text.hidden_size
@@ -357,13 +361,13 @@ class ChatSRModel(ChatSRPreTrainedModel):
             False for the tokens of columns that do not exist.
         """
         point_mask, column_mask = point_mask.bool(), column_mask.bool()
-        encoded = self.point_projector(
-            self.point_encoder(points, point_mask, column_mask)
-        )
+        read = self.point_encoder(points, point_mask, column_mask)
+        encoded = self.point_projector(read)
         n_tokens = statistics.shape[1]
         position = self.statistics_position.weight[:n_tokens]
         weight = self.statistics_projector.linear_1.weight
         facts = self.statistics_projector(statistics.to(weight.dtype)) + position
+        facts = facts + self.point_summary(read.flatten(1)).unsqueeze(1)
         features = torch.cat([encoded, facts.to(encoded.dtype)], dim=1)
         always = column_mask.new_ones(len(points), encoded.shape[1] + 1)
         feature_mask = torch.cat([always, column_mask[:, : n_tokens - 1]], dim=1)
