@@ -219,6 +219,7 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
         args.checkpoint_seconds,
         args.eval_share,
         args.stop_after,
+        args.language_rate,
     )
 
 
@@ -238,6 +239,12 @@ def parse_arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--max-steps", type=int, help="end, at the latest, after so many steps")
     add("--stop-after", type=int, help="leave after so many steps, to go on later")
     add("--learning-rate", type=float, default=Schedule().learning_rate)
+    add(
+        "--language-rate",
+        type=float,
+        default=1.0,
+        help="learning rate of what does not read points, in units of --learning-rate",
+    )
     add("--warmup-steps", type=int, default=Schedule().warmup_steps)
     add(
         "--batch-size",

@@ -39,6 +39,8 @@ from training.stream import TableStream
 
 logger = logging.getLogger("training")
 
+# Parts of the names of weights.
+_READS_POINTS = ("point_encoder.", "point_projector.", "point_summary.")
 # Steps after which a young run is evaluated.
 _EARLY = (300, 1000)
 
@@ -72,6 +74,9 @@ class ChatSRTrainer(Trainer):
         Most that evaluations may take, in units of the training time.
     stop_after : int, optional
         Steps after which to leave, with a checkpoint, as if stopped from outside.
+    language_rate : float, default=1.0
+        Learning rate of all that does not read points, in units of the schedule's. A
+        trained language model keeps what it knows while a new encoder learns.
     """
 
     # The Trainer admits None for each.
@@ -91,6 +96,7 @@ class ChatSRTrainer(Trainer):
         checkpoint_seconds: float = 240.0,
         evaluation_share: float = 0.05,
         stop_after: int | None = None,
+        language_rate: float = 1.0,
     ) -> None:
         self.out = Path(str(args.output_dir))
         self.stream, self.evaluator, self.schedule = stream, evaluator, schedule
@@ -99,6 +105,7 @@ class ChatSRTrainer(Trainer):
         self.checkpoint_seconds = checkpoint_seconds
         self.evaluation_share = evaluation_share
         self._stop_after = stop_after
+        self.language_rate = language_rate
         self._first_step = 0
         self.progress = Progress()
         self._n_samples = 0
@@ -153,19 +160,26 @@ class ChatSRTrainer(Trainer):
         return DataLoader(self.stream, batch_size=None)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Create AdamW, with weight decay on matrices."""
+        """Create AdamW, with weight decay on matrices and two learning rates."""
         if self.optimizer is None:
-            parameters = list((self.model if model is None else model).parameters())
-            matrices = [p for p in parameters if p.ndim > 1]
-            vectors = [p for p in parameters if p.ndim <= 1]
+            named = (self.model if model is None else model).named_parameters()
+            groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+            for name, weight in named:
+                reads = any(part in name for part in _READS_POINTS)
+                is_matrix = weight.ndim > 1
+                share = 1.0 if reads else self.language_rate
+                group = groups.setdefault(
+                    (reads, is_matrix),
+                    {
+                        "params": [],
+                        "weight_decay": self.args.weight_decay if is_matrix else 0.0,
+                        "share": share,
+                        "lr": share * self.schedule.learning_rate,
+                    },
+                )
+                group["params"].append(weight)
             self.optimizer = torch.optim.AdamW(
-                [
-                    {"params": matrices, "weight_decay": self.args.weight_decay},
-                    {"params": vectors, "weight_decay": 0.0},
-                ],
-                lr=self.schedule.learning_rate,
-                betas=(0.9, 0.95),
-                fused=True,
+                list(groups.values()), betas=(0.9, 0.95), fused=True
             )
         return self.optimizer
 
@@ -362,7 +376,8 @@ class ChatSRTrainer(Trainer):
             state = torch.load(folder / "optimizer.pt", weights_only=True)
             _plain(self.optimizer).load_state_dict(state)
         for group in _plain(self.optimizer).param_groups:
-            group["lr"] = self.schedule.learning_rate * self._rate()
+            rate = group["share"] * self.schedule.learning_rate
+            group["lr"] = rate * self._rate()
 
 
 def _plain(optimizer: Any) -> torch.optim.Optimizer:

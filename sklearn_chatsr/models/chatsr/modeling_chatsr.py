@@ -318,6 +318,7 @@ class ChatSRModel(ChatSRPreTrainedModel):
         self.statistics_projector = Projector(
             points.statistics_size, text.hidden_size, config.projector_hidden_act
         )
+        self.point_position = nn.Embedding(points.num_feature_tokens, text.hidden_size)
         # What the points say is added to what the statistics say.
         self.point_summary = nn.Linear(
             points.num_feature_tokens * points.hidden_size, text.hidden_size
@@ -362,7 +363,7 @@ class ChatSRModel(ChatSRPreTrainedModel):
         """
         point_mask, column_mask = point_mask.bool(), column_mask.bool()
         read = self.point_encoder(points, point_mask, column_mask)
-        encoded = self.point_projector(read)
+        encoded = self.point_projector(read) + self.point_position.weight
         n_tokens = statistics.shape[1]
         position = self.statistics_position.weight[:n_tokens]
         weight = self.statistics_projector.linear_1.weight
