@@ -216,13 +216,13 @@ def _most_central(
     seed: int,
 ) -> Candidate:
     """Choose the formula closest to the mean of all, weighted by their bits."""
-    kept = np.flatnonzero(np.isfinite(bits))
+    kept = np.flatnonzero(np.isfinite(bits)).tolist()
     node_bits = _NODE_BITS
     spread = float(share @ np.square(y - share @ y))
     if lowest > (1.0 - _LAWFUL) * spread:
         node_bits = 0.0
         tame = [i for i in kept if not _is_wild(candidates[i].expression, X, y, seed)]
-        kept = np.array(tame) if tame else kept
+        kept = tame or kept
     weight = np.exp2((bits[kept].min() - bits[kept]) / _TEMPERATURE)
     with np.errstate(all="ignore"):
         values = np.stack([candidates[i].expression.evaluate(X) for i in kept])
@@ -231,7 +231,8 @@ def _most_central(
     values = np.clip(values, y.min() - reach, y.max() + reach)
     distance = np.square(values - weight @ values / weight.sum()) @ share
     nodes = np.array([candidates[i].complexity for i in kept])
-    cost = 0.5 * len(y) * np.log2(lowest + distance) + node_bits * nodes
+    error = np.maximum(lowest + distance, np.finfo(float).tiny)
+    cost = 0.5 * len(y) * np.log2(error) + node_bits * nodes
     return candidates[kept[int(np.argmin(cost))]]
 
 
