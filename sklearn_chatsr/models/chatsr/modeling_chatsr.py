@@ -212,7 +212,11 @@ class ChatSRPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = False
     _supports_sdpa = True
     _supports_attention_backend = True
-    _no_split_modules = ["InducedSetAttention", "PoolingByAttention"]  # noqa: RUF012
+    _no_split_modules = [  # noqa: RUF012
+        "PointFeedForward",
+        "InducedSetAttention",
+        "PoolingByAttention",
+    ]
     _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
 
     @torch.no_grad()
