@@ -28,6 +28,7 @@ from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
+from sklearn_chatsr.proposers import RefinementProposer
 from sklearn_chatsr.selection import Selection
 
 # Rows; fewer agree with many formulas, and no search could tell which one is meant.
@@ -48,8 +49,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ``"default"`` for the checkpoint that ships with the package, or a folder that
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
-    proposers : tuple of {"templates", "basis", "model", "evolution"}, default=all
-        Where formulas come from. Without ``"model"`` no network is loaded.
+    proposers : tuple of {"templates", "basis", "refinement", "model", "evolution"}
+        Where formulas come from, by default all. Without ``"model"`` no network is
+        loaded; ``"refinement"`` works on what the others find.
     effort : {"fast", "default", "thorough"}, default="default"
         How hard to search where nothing exact is found; an exact short law ends a
         search early.
@@ -265,7 +267,11 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         rounds = effort.rounds_for(self.proposers, self.prompt)
         if len(y) < _SEARCHED_FROM and self.prompt is None:
             rounds = [next((names for names in rounds if names), [])]
-        archive = search.run(rounds, lambda name: make_proposer(name, effort, model))
+        archive = search.run(
+            rounds,
+            lambda name: make_proposer(name, effort, model),
+            RefinementProposer() if "refinement" in self.proposers else None,
+        )
         chosen = search.choose(archive)
         self.standard_errors_ = search.standard_errors(chosen.expression)
         self.selected_features_ = columns

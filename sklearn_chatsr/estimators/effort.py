@@ -13,7 +13,7 @@ from sklearn_chatsr.proposers import (
     TemplateProposer,
 )
 
-PROPOSERS = ("templates", "basis", "model", "evolution")
+PROPOSERS = ("templates", "basis", "refinement", "model", "evolution")
 EffortName = Literal["fast", "default", "thorough"]
 
 
@@ -32,7 +32,8 @@ class Effort:
     n_generations, per_turn : int
         Generations of the evolution, and of one turn of it.
     rounds : tuple of tuple of str
-        Who has a turn in which round. One that had said all it had to say begins anew,
+        Who has a turn in which round; refinement has its turns between those of the
+        others. One that had said all it had to say begins anew,
         on other rows. The search ends after any round when only noise is left.
     patience : int or None
         Batches for which a short formula that leaves noise has to stay the best one to

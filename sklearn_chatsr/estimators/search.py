@@ -56,12 +56,13 @@ _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 # longer one may have a shorter form, which the rest of a round can show; the listed
 # templates write a law longer than the basis search does.
 _PLAINLY_SHORT, _SHORT = 12, 14
-_WORTH_SHORTENING = 2  # rounds
+_WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 1.0  # rounds; seconds
 _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
-_BASELINE = "baseline"
+_BASELINE, _REFINEMENT = "baseline", "refinement"
+_REFINING_SHARE = 0.2  # of the time
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,18 @@ class Search:
             variable(j) for j in range(X.shape[1]) if X[:, j].min(initial=np.inf) > 0
         )
         self._baselines: list[Candidate] = []
+        self._refined: Iterator[Sequence[Expression]] = iter(())
+        self._refining = 0.0
         self._leader: Expression | None = None
         self._stayed = 0
         self._spelled: set[Expression] = set()
         self._pruned: set[Expression] = set()
 
     def run(
-        self, rounds: Iterable[Sequence[str]], make: Callable[[str], Proposer]
+        self,
+        rounds: Iterable[Sequence[str]],
+        make: Callable[[str], Proposer],
+        refiner: Proposer | None = None,
     ) -> Archive:
         """Search until the proposers have no more to say, or the time is over.
 
@@ -173,6 +179,8 @@ class Search:
             nothing but noise.
         make : callable
             Makes the proposer of a name.
+        refiner : Proposer, optional
+            Has a short turn after every batch of the others.
 
         Returns
         -------
@@ -191,6 +199,9 @@ class Search:
                 if self.settings.constraints is not None:
                     self._take_examples(self.settings.constraints, progress)
                 if np.ptp(self.y) > 0:
+                    if refiner is not None:
+                        rng = np.random.default_rng([self.seed, 0, 2])
+                        self._refined = refiner.propose(self._problem(), rng)
                     self._search(rounds, make, progress)
             except KeyboardInterrupt:
                 if not len(self.archive):
@@ -212,21 +223,25 @@ class Search:
         progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
-        n_begun = 0
+        n_begun, found_at = 0, np.inf
         for number, names in enumerate(rounds):
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
                 return
+            self._refine(progress)
             for name in names:
                 if name not in speaking:
                     n_begun += 1
                     rng = np.random.default_rng([self.seed, n_begun])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.max_size)
+                if was_found:
+                    found_at = min(found_at, time.monotonic())
                 for batch in _unharmed(name, speaking[name]):
                     if not batch:
                         break
                     self._take(batch, name, progress)
+                    self._refine(progress)
                     short = _PLAINLY_SHORT if name == "templates" else _SHORT
                     if self._is_over() or self._is_found(short):
                         # What is exact may still hold what float64 cannot see.
@@ -236,13 +251,26 @@ class Search:
                         logger.debug("Settled in round %d.", number)
                         self._prune_best(progress)
                         return
-                    if not was_found and self._is_found(self.settings.max_size):
-                        break
+                    if self._is_found(self.settings.max_size):
+                        late = time.monotonic() > found_at + _SHORTENED_WITHIN
+                        if not was_found or late:
+                            break
                 else:
                     del speaking[name]
                 self._prune_best(progress)
                 if self._is_over() or self._is_found(_SHORT):
                     return
+
+    def _refine(self, progress: ProgressBar) -> None:
+        """Let the refiner have a turn, unless it has had its share of the time."""
+        begun = time.monotonic()
+        if self._refining > _REFINING_SHARE * (begun - self.started):
+            return
+        for batch in _unharmed(_REFINEMENT, self._refined):
+            if not batch:
+                break
+            self._take(batch, _REFINEMENT, progress)
+        self._refining += time.monotonic() - begun
 
     def _problem(self) -> Problem:
         seen = self.rows.seen

@@ -3,6 +3,7 @@
 from sklearn_chatsr.proposers.basis import BasisProposer
 from sklearn_chatsr.proposers.evolution import EvolutionProposer
 from sklearn_chatsr.proposers.protocol import Problem, Proposer
+from sklearn_chatsr.proposers.refinement import RefinementProposer
 from sklearn_chatsr.proposers.templates import TemplateProposer
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "EvolutionProposer",
     "Problem",
     "Proposer",
+    "RefinementProposer",
     "TemplateProposer",
 ]

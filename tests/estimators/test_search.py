@@ -89,7 +89,9 @@ def test_an_oscillation_on_a_grid_has_the_lowest_frequency_that_fits():
 
 def test_every_preset_asks_every_proposer():
     for effort in EFFORTS.values():
-        assert {name for names in effort.rounds for name in names} == set(PROPOSERS)
+        asked = {name for names in effort.rounds for name in names}
+        # Refinement has its turns between those of the others.
+        assert asked == set(PROPOSERS) - {"refinement"}
 
 
 def test_the_table_tells_who_found_what_and_when():

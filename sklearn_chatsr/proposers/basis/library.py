@@ -350,7 +350,7 @@ def _angles(columns: Columns) -> Terms:
                     value = value * OPERATORS[name].numpy(columns.values[j])
                 values.append(value)
                 trees.append(tree)
-                order.append(1.6 * count)
+                order.append(0.9 * count)
     table = np.array(values).reshape(len(trees), columns.values.shape[1])
     return Terms(table, trees, np.array(order))
 

@@ -108,8 +108,10 @@ class BasisProposer:
             weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
             tasks = self._tasks(part.columns, part.y, wrap, weight)
             stages = search_stages(*tasks, out_of_time)
-            # What lies between the smallest problem and the whole one waits a turn.
-            searches.append(chain([None], stages) if searches else stages)
+            # What lies between the smallest problem and the whole one waits a turn,
+            # unless it is small as well.
+            waits = bool(searches) and 2 * len(part.columns) > len(columns)
+            searches.append(chain([None], stages) if waits else stages)
         tasks = self._tasks(columns, y, partial(with_factors, number, "1"), None)
         searches.append(search_stages(*tasks, out_of_time))
         while searches:

@@ -114,10 +114,10 @@ def reduced(
     Returns
     -------
     list of Remainder
-        The smallest first, then the one with all its columns still apart, which rests
-        on less. Empty when nothing is found.
+        The smallest first, then those that rest on less: the one before it, and the
+        one with all columns still apart. Empty when nothing is found.
     """
-    start = problem = Remainder("1", "1", columns, y)
+    start = problem = before = Remainder("1", "1", columns, y)
     apart = None
     while len(problem.columns) > 1 and not out_of_time():
         scaling = find_scaling(problem.columns.values.T, problem.y)
@@ -130,14 +130,14 @@ def reduced(
                 smaller = problem.scaled(scaling) if scaling else _together(problem)
         if smaller is None:
             break
-        problem = smaller
+        before, problem = problem, smaller
         if np.ptp(problem.y) <= 1e-9 * np.abs(problem.y).max():
             problem = replace(problem, columns=columns.keep([]))
     over = multiplied(problem.factor, problem.unit)
     logger.debug("Reduced to %s, divided by %s.", problem.columns.leaves, over)
     found = [problem]
     if apart is not None and apart is not problem:
-        found.append(apart)
+        found += [before, apart] if before is not apart else [apart]
     return [p for p in found if p is not start]
 
 

@@ -90,6 +90,7 @@ def search_stages(
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
+    yield written(task, list(_dense(task, transforms)))
     triples = _triples(sums, prepared, out_of_time)
     longer: list[tuple[Formulation, Hit]] = [
         (sums[t], hit) for t, (_, hits) in triples.items() for hit in hits
@@ -102,7 +103,6 @@ def search_stages(
     yield written(task, longer)
     yield None
     yield written(task, _columns_over_target(task, library, out_of_time))
-    yield written(task, list(_dense(task, transforms)))
     beside = _beside_polynomial(task, library, transforms, out_of_time)
     yield written(task, list(beside))
     below = [t for t in transforms if t.name in _QUOTIENTS]

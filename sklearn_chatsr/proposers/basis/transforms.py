@@ -85,6 +85,13 @@ TRANSFORMS: tuple[Transform, ...] = (
         lambda t: ("tanh", t),
     ),
     Transform(
+        "logit(y)",
+        lambda y: np.log(y / (1 - y)),
+        lambda q: 1 / (1 + np.exp(-q)),
+        lambda y: 1 / (y * (1 - y)),
+        lambda t: ("inv", ("add", "1", ("exp", ("neg", t)))),
+    ),
+    Transform(
         "y^3", lambda y: y**3, np.cbrt, lambda y: 3 * y * y, lambda t: ("cbrt", t)
     ),
 )

@@ -1,0 +1,270 @@
+"""Refinement: the best formulas so far with one thing more, fitted from where they are.
+
+A formula that misses a factor, a term or a power is near the law: with a neutral
+constant in the right place (a power of 0, a coefficient of 0) its fit runs into the
+law. Such places are few, so all of them are tried.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.proposers.basis.terms import power
+from sklearn_chatsr.proposers.evolution.trees import (
+    FloatArray,
+    Path,
+    evaluate,
+    is_constant,
+    replace,
+    walk,
+)
+from sklearn_chatsr.proposers.protocol import Problem
+
+_MOST_ROWS = 300
+_LEAST_ROWS = 10
+_MARGIN = 0.1  # seconds before the deadline at which fits end
+_N_PARENTS = 3
+_MOST_COLUMNS = 8  # in one product of powers
+_MOST_STEPS = 3  # one thing more after the other
+_KEPT = 2  # variants of a formula that are looked at again
+_BETTER = 0.8  # share of the error that a variant has to leave at most
+_EXACT = 1e-20  # share of the variance
+# How far a fitted power may be from a fraction to be it, if the fit does not mind.
+_NEAR, _LARGEST_DENOMINATOR = 0.05, 3
+_LARGEST_POWER = 12
+_SAME_SIGN = 0.9
+_EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5)
+# Below these a power, or a factor, says what it says above them.
+_ROOTS = frozenset({"inv", "pow", "sq", "sqrt", "cube", "cbrt"})
+_IN_PRODUCT = _ROOTS | {"mul", "div", "neg"}
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    tree: Tree
+    fvu: float
+
+
+class RefinementProposer:
+    """Give the best formulas one thing more: powers, a term, an inner sum.
+
+    Every term of a formula is multiplied by free powers of all columns, every inner sum
+    gets a linear function of the columns, everything positive gets a power, and the
+    whole gets a power law or a parabola of one column. All constants are fitted from
+    where the formula is, and powers are rounded to fractions where the data agree.
+
+    Examples
+    --------
+    >>> RefinementProposer().name
+    'refinement'
+    """
+
+    name = "refinement"
+
+    def propose(
+        self, problem: Problem, rng: np.random.Generator
+    ) -> Iterator[Sequence[Expression]]:
+        """Yield formulas with values for their constants; see `Proposer`.
+
+        A turn ends when the best formulas have been refined; in a later one there may
+        be others.
+        """
+        finite = np.isfinite(problem.y) & np.isfinite(problem.X).all(axis=1)
+        rows = np.sort(rng.permutation(np.flatnonzero(finite))[:_MOST_ROWS])
+        if len(rows) < _LEAST_ROWS or np.ptp(problem.y[rows]) == 0:
+            return
+        refiner = _Refiner(problem, rows)
+        while problem.seconds_left() > _MARGIN:
+            yield from refiner.batches()
+            yield []
+
+
+class _Refiner:
+    def __init__(self, problem: Problem, rows: npt.NDArray[np.intp]) -> None:
+        self.problem = problem
+        X = problem.X[rows]
+        self.y = problem.y[rows]
+        weight = problem.sample_weight
+        weight = None if weight is None else weight[rows]
+        self.columns = np.ascontiguousarray(X.T)
+        self.fitter = ConstantFitter(X, self.y, weight, n_starts=1)
+        varying = [j for j in range(X.shape[1]) if np.ptp(X[:, j]) > 0]
+        self.leaves = [variable(j) for j in varying]
+        self.positive = [variable(j) for j in varying if X[:, j].min() > 0]
+        # Powers of more columns than rows can carry say nothing.
+        if len(self.positive) > min(_MOST_COLUMNS, len(rows) // 10):
+            self.positive = []
+        self.logs = {x: np.log(self._values(x)) for x in self.positive}
+        self._done: set[tuple[str, ...]] = set()
+
+    def batches(self) -> Iterator[list[Expression]]:
+        for parent in self._parents():
+            found: list[_Fitted] = []
+            front = [parent]
+            for _ in range(_MOST_STEPS):
+                better = [b for one in front for b in self._better(one)]
+                better.sort(key=lambda b: b.fvu)
+                front = better[:_KEPT]
+                found += front
+                if not front or front[0].fvu < _EXACT:
+                    break
+            if found:
+                yield [Expression.from_tree(b.tree) for b in found]
+
+    def _parents(self) -> list[_Fitted]:
+        candidates = sorted(self.problem.archive, key=lambda c: c.bits)
+        close = sorted(candidates, key=lambda c: c.loss)
+        best = dict.fromkeys(candidates[:_N_PARENTS] + close[:1])
+        parents = []
+        for candidate in best:
+            expression = candidate.expression
+            key = expression.skeleton().tokens
+            if key in self._done or self.problem.seconds_left() < _MARGIN:
+                continue
+            self._done.add(key)
+            if expression.n_constants and not expression.constants:
+                continue
+            fitted = self._fit(expression.to_tree())
+            if fitted is not None and fitted.fvu > _EXACT:
+                parents.append(fitted)
+        return parents
+
+    def _better(self, parent: _Fitted) -> list[_Fitted]:
+        """Fit all variants; give those that leave much less, their powers rounded."""
+        found = []
+        for tree in self._variants(parent.tree):
+            if self.problem.seconds_left() < _MARGIN:
+                break
+            fitted = self._fit(tree)
+            if fitted is not None and fitted.fvu < _BETTER * parent.fvu:
+                found.append(fitted)
+        found.sort(key=lambda f: f.fvu)
+        return [self._rounded(f) for f in found[: 2 * _KEPT]]
+
+    def _fit(self, tree: Tree) -> _Fitted | None:
+        expression = Expression.from_tree(tree)
+        if expression.size > self.problem.max_size + 2 * len(self.leaves):
+            return None
+        fit = self.fitter.fit(expression, start=expression.constants or ())
+        if fit.failed or not np.isfinite(fit.fvu):
+            return None
+        return _Fitted(fit.expression.to_tree(), fit.fvu)
+
+    def _variants(self, tree: Tree) -> Iterator[Tree]:
+        """Give the tree with neutral constants, each time in another place."""
+        for path, node in walk(tree):
+            if is_constant(node):
+                continue
+            above = _name_above(tree, path)
+            if self.positive and above not in _IN_PRODUCT and not _is_sum(node):
+                yield replace(tree, path, self._times_powers(node))
+            if above not in ("add", "sub", None):
+                inner: Tree = node
+                for x in self.leaves[:_MOST_COLUMNS]:
+                    inner = ("add", inner, ("mul", 0.0, x))
+                yield replace(tree, path, ("add", 0.0, inner))
+            raised = _is_sum(node) if above in ("mul", "div") else above not in _ROOTS
+            if raised and np.all(evaluate(node, self.columns) > 0):
+                yield replace(tree, path, ("pow", node, 1.0))
+        yield from self._with_term(tree)
+
+    def _times_powers(self, node: Tree) -> Tree:
+        for x in self.positive:
+            node = ("mul", node, ("pow", x, 0.0))
+        return node
+
+    def _with_term(self, tree: Tree) -> Iterator[Tree]:
+        """Add a parabola of one column, or a power law of all."""
+        residual = self.y - evaluate(tree, self.columns)
+        for x in self.leaves:
+            if len(self.leaves) <= _MOST_COLUMNS:
+                parabola: Tree = ("add", ("mul", 0.0, x), ("mul", 0.0, ("sq", x)))
+                yield ("add", tree, parabola)
+        for coefficient, powers in self._laws(residual):
+            law: Tree = coefficient
+            for x, p in zip(self.positive, powers, strict=True):
+                law = ("mul", law, ("pow", x, float(p)))
+            yield ("add", tree, law)
+
+    def _laws(self, residual: FloatArray) -> Iterator[tuple[float, FloatArray]]:
+        """Give power laws to start from: of the residual, and its best monomial."""
+        if not self.positive or not np.isfinite(residual).all() or not residual.any():
+            return
+        logs = np.array([self.logs[x] for x in self.positive])
+        size = np.abs(residual)
+        sign = 1.0 if np.sum(residual) > 0 else -1.0
+        if np.mean(sign * residual > 0) >= _SAME_SIGN:
+            design = np.vstack([np.ones(logs.shape[1]), logs]).T * size[:, None]
+            target = np.log(np.maximum(size, 1e-300)) * size
+            fit = np.linalg.lstsq(design, target, rcond=None)[0]
+            if np.abs(fit[1:]).max() < _LARGEST_POWER and abs(fit[0]) < 200:
+                yield sign * math.exp(fit[0]), fit[1:]
+        best: tuple[float, float, FloatArray] | None = None
+        for j in range(len(logs)):
+            for exponent in _EXPONENTS:
+                value = np.exp(exponent * logs[j])
+                centred = value - value.mean()
+                norm = float(centred @ centred)
+                if norm <= 0:
+                    continue
+                slope = float(centred @ residual) / norm
+                gain = slope**2 * norm
+                if best is None or gain > best[0]:
+                    powers = np.zeros(len(logs))
+                    powers[j] = exponent
+                    best = gain, slope, powers
+        if best is not None:
+            yield best[1:]
+
+    def _rounded(self, fitted: _Fitted) -> _Fitted:
+        """Round the powers to fractions if the fit is as good then."""
+        tree = _with_fractions(fitted.tree)
+        if tree == fitted.tree:
+            return fitted
+        rounded = self._fit(tree)
+        if rounded is None or rounded.fvu > max(1.1 * fitted.fvu, _EXACT):
+            return fitted
+        return rounded
+
+    def _values(self, leaf: Tree) -> FloatArray:
+        values: FloatArray = evaluate(leaf, self.columns)
+        return values
+
+
+def _name_above(tree: Tree, path: Path) -> str | None:
+    if not path:
+        return None
+    node = tree
+    for position in path[:-1]:
+        node = node[position]  # type: ignore[index]
+    assert isinstance(node, tuple)
+    return node[0]
+
+
+def _is_sum(tree: Tree) -> bool:
+    return isinstance(tree, tuple) and tree[0] in ("add", "sub", "neg")
+
+
+def _with_fractions(tree: Tree) -> Tree:
+    """Write powers of columns near a fraction as that fraction."""
+    if not isinstance(tree, tuple):
+        return tree
+    if tree[0] == "pow" and isinstance(tree[2], float):
+        base = _with_fractions(tree[1])
+        fraction = Fraction(tree[2]).limit_denominator(_LARGEST_DENOMINATOR)
+        if abs(float(fraction) - tree[2]) <= _NEAR:
+            return power(base, fraction) if fraction else "1"
+        return ("pow", base, tree[2])
+    arguments = [_with_fractions(argument) for argument in tree[1:]]
+    if tree[0] == "mul" and "1" in arguments:
+        return arguments[1 - arguments.index("1")]
+    return (tree[0], *arguments)

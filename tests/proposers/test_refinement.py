@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.estimators.rows import price
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.proposers import Problem, RefinementProposer
+from sklearn_chatsr.selection import Archive
+
+
+def problem_of(X, law, *starts):
+    """Give a problem whose archive holds fits of some formulas to the law."""
+    y = Expression.from_infix(law).evaluate(X)
+    archive = Archive(price(np.nan_to_num(X), y, None))
+    fitter = ConstantFitter(X, y)
+    for start in starts:
+        fit = fitter.fit(Expression.from_infix(start))
+        archive.add(fit.expression, fit.loss, "test", 0.0)
+    deadline = time.monotonic() + 60
+    return Problem(X, y, None, archive, deadline=deadline)
+
+
+def first_turn(problem, seed=0):
+    found = []
+    for batch in RefinementProposer().propose(problem, np.random.default_rng(seed)):
+        if not batch:
+            break
+        found += batch
+    return found
+
+
+def fvu(expression, X, y):
+    return np.mean((expression.evaluate(X) - y) ** 2) / np.var(y)
+
+
+@pytest.mark.parametrize(
+    ("law", "start"),
+    [
+        ("x1 - 0.3*x2*log(x3)/x1", "x1 + C*log(x3)"),  # powers of a term
+        ("x1*x2 + 5*(x3 - 1.7)^2", "C*x1*x2 + C"),  # a parabola beside it
+        ("4*x1/(x2 - 0.3) - 0.02*x3*x1^2", "C*x1/(x2 + C)"),  # a power law beside it
+        ("x1*(1 - 0.1*x2)^2.6", "C*x1*(1 + C*x2)"),  # a power of an inner sum
+        ("exp(-0.4*x1 + 0.1*x2)", "C*exp(C*x1)"),  # a sum inside
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_missing_is_found(law, start, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(1, 4, size=(200, 3))
+    problem = problem_of(X, law, start)
+
+    found = first_turn(problem, seed)
+
+    unseen = rng.uniform(1, 4, size=(200, 3))
+    y = Expression.from_infix(law).evaluate(unseen)
+    assert min(fvu(e, unseen, y) for e in found) < 1e-12
+
+
+def test_powers_come_as_fractions():
+    X = np.random.default_rng(0).uniform(1, 4, size=(200, 2))
+    problem = problem_of(X, "2.5*x1^2/sqrt(x2)", "C*x1 + C")
+
+    found = first_turn(problem)
+
+    best = min(found, key=lambda e: fvu(e, X, problem.y))
+    assert fvu(best, X, problem.y) < 1e-20
+    assert "sq" in best.tokens
+    assert "sqrt" in best.tokens
+    assert "pow" not in best.tokens
+
+
+def test_nothing_is_added_to_an_exact_law_and_nothing_is_said_twice():
+    X = np.random.default_rng(0).uniform(1, 4, size=(100, 2))
+    assert first_turn(problem_of(X, "2*x1 + x2", "C*x1 + C*x2")) == []
+
+    problem = problem_of(X, "x1*exp(x2)", "C*x1 + C")
+    turns = RefinementProposer().propose(problem, np.random.default_rng(0))
+    said = []
+    for batch in turns:
+        if not batch:
+            break
+        said += batch
+    assert said
+    assert next(turns) == []
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.zeros((30, 2)),
+        np.linspace(-1, 1, 30)[:, None],
+        np.full((30, 1), np.nan),
+        np.linspace(1, 2, 3)[:, None],
+    ],
+    ids=["constant", "signed", "nan", "three rows"],
+)
+def test_odd_tables_do_no_harm(X):
+    y = np.linspace(1, 2, len(X))
+    archive = Archive(price(np.nan_to_num(X), y, None))
+    archive.add(Expression.from_infix("1.5"), 0.1, "test", 0.0)
+    problem = Problem(X, y, None, archive, deadline=time.monotonic() + 10)
+
+    for expression in first_turn(problem):
+        assert np.isfinite(expression.evaluate(X)).all()
+
+
+def test_a_fit_tells_what_refinement_found():
+    X = np.random.default_rng(0).uniform(1, 4, size=(200, 2))
+    y = X[:, 0] * (1 - 0.1 * X[:, 1]) ** 2.6
+
+    regressor = ChatSRRegressor(
+        proposers=("templates", "refinement"), random_state=0
+    ).fit(X, y)
+
+    assert regressor.score(X, y) > 1 - 1e-12
+    exact = [c for c in regressor.candidates_ if c.r2 > 1 - 1e-12]
+    assert {candidate.source for candidate in exact} == {"refinement"}
+
+
+def test_refinement_alone_starts_from_the_baselines():
+    X = np.random.default_rng(0).uniform(1, 3, size=(100, 2))
+    y = 1.5 * X[:, 0] ** 2 / X[:, 1]
+
+    regressor = ChatSRRegressor(proposers=("refinement",), random_state=0).fit(X, y)
+
+    assert regressor.score(X, y) > 1 - 1e-12
