@@ -221,6 +221,7 @@ def _single(columns: Sequence[str]) -> Iterator[Tree]:
         yield ("exp", _scaled(("sq", x)))
         yield ("exp", _scaled(("sq", ("add", x, CONSTANT))))
         yield ("exp", _scaled(("inv", x)))
+        yield ("exp", _scaled(("inv", ("add", x, CONSTANT))))
         yield ("inv", ("add", ("exp", _affine(x)), "1"))
         yield ("pow", x, CONSTANT)
         yield ("pow", ("add", x, CONSTANT), CONSTANT)
