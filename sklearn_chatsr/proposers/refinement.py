@@ -261,7 +261,8 @@ def _with_fractions(tree: Tree) -> Tree:
     if tree[0] == "pow" and isinstance(tree[2], float):
         base = _with_fractions(tree[1])
         fraction = Fraction(tree[2]).limit_denominator(_LARGEST_DENOMINATOR)
-        if abs(float(fraction) - tree[2]) <= _NEAR:
+        near = abs(float(fraction) - tree[2]) <= _NEAR
+        if near and abs(fraction) <= _LARGEST_POWER:
             return power(base, fraction) if fraction else "1"
         return ("pow", base, tree[2])
     arguments = [_with_fractions(argument) for argument in tree[1:]]

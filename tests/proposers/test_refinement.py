@@ -10,6 +10,7 @@ from sklearn_chatsr.estimators.rows import price
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem, RefinementProposer
+from sklearn_chatsr.proposers.refinement import _with_fractions
 from sklearn_chatsr.selection import Archive
 
 
@@ -107,6 +108,16 @@ def test_odd_tables_do_no_harm(X):
 
     for expression in first_turn(problem):
         assert np.isfinite(expression.evaluate(X)).all()
+
+
+def test_a_power_that_runs_away_stays_a_number():
+    tree = ("mul", ("pow", "x1", 8.9e25), ("pow", "x2", -1.98))
+
+    assert _with_fractions(tree) == (
+        "mul",
+        ("pow", "x1", 8.9e25),
+        ("inv", ("sq", "x2")),
+    )
 
 
 def test_a_fit_tells_what_refinement_found():
