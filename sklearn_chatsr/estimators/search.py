@@ -56,13 +56,12 @@ _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 # longer one may have a shorter form, which the rest of a round can show; the listed
 # templates write a law longer than the basis search does.
 _PLAINLY_SHORT, _SHORT = 12, 14
-_WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 1.0  # rounds; seconds
+_WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
 _BASELINE, _REFINEMENT = "baseline", "refinement"
-_REFINING_SHARE = 0.2  # of the time
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,6 @@ class Search:
         )
         self._baselines: list[Candidate] = []
         self._refined: Iterator[Sequence[Expression]] = iter(())
-        self._refining = 0.0
         self._leader: Expression | None = None
         self._stayed = 0
         self._spelled: set[Expression] = set()
@@ -223,7 +221,7 @@ class Search:
         progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
-        n_begun, found_at = 0, np.inf
+        n_begun = 0
         for number, names in enumerate(rounds):
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
@@ -235,9 +233,7 @@ class Search:
                     rng = np.random.default_rng([self.seed, n_begun])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.max_size)
-                if was_found:
-                    found_at = min(found_at, time.monotonic())
-                for batch in _unharmed(name, speaking[name]):
+                for said, batch in enumerate(_unharmed(name, speaking[name])):
                     if not batch:
                         break
                     self._take(batch, name, progress)
@@ -251,10 +247,9 @@ class Search:
                         logger.debug("Settled in round %d.", number)
                         self._prune_best(progress)
                         return
-                    if self._is_found(self.settings.max_size):
-                        late = time.monotonic() > found_at + _SHORTENED_WITHIN
-                        if not was_found or late:
-                            break
+                    enough = _SHORTENED_WITHIN if was_found else 0
+                    if said >= enough and self._is_found(self.settings.max_size):
+                        break
                 else:
                     del speaking[name]
                 self._prune_best(progress)
@@ -262,15 +257,11 @@ class Search:
                     return
 
     def _refine(self, progress: ProgressBar) -> None:
-        """Let the refiner have a turn, unless it has had its share of the time."""
-        begun = time.monotonic()
-        if self._refining > _REFINING_SHARE * (begun - self.started):
-            return
+        """Let the refiner have a turn."""
         for batch in _unharmed(_REFINEMENT, self._refined):
             if not batch:
                 break
             self._take(batch, _REFINEMENT, progress)
-        self._refining += time.monotonic() - begun
 
     def _problem(self) -> Problem:
         seen = self.rows.seen
