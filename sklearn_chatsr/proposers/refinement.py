@@ -32,7 +32,7 @@ from sklearn_chatsr.proposers.protocol import Problem
 _MOST_ROWS = 300
 _LEAST_ROWS = 10
 _MARGIN = 0.1  # seconds before the deadline at which fits end
-_N_PARENTS = 3
+_N_PARENTS = 2
 _MOST_COLUMNS = 8  # in one product of powers
 _MOST_STEPS = 3  # one thing more after the other
 _KEPT = 2  # variants of a formula that are looked at again
