@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,8 @@ from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers.basis.terms import power
-from sklearn_chatsr.proposers.evolution.trees import (
+from sklearn_chatsr.proposers.protocol import Problem
+from sklearn_chatsr.proposers.trees import (
     FloatArray,
     Path,
     evaluate,
@@ -27,7 +29,6 @@ from sklearn_chatsr.proposers.evolution.trees import (
     replace,
     walk,
 )
-from sklearn_chatsr.proposers.protocol import Problem
 
 _MOST_ROWS = 300
 _LEAST_ROWS = 10
@@ -103,7 +104,7 @@ class _Refiner:
         # Powers of more columns than rows can carry say nothing.
         if len(self.positive) > min(_MOST_COLUMNS, len(rows) // 10):
             self.positive = []
-        self.logs = {x: np.log(self._values(x)) for x in self.positive}
+        self.logs = np.array([np.log(evaluate(x, self.columns)) for x in self.positive])
         self._done: set[tuple[str, ...]] = set()
 
     def batches(self) -> Iterator[list[Expression]]:
@@ -185,8 +186,8 @@ class _Refiner:
     def _with_term(self, tree: Tree) -> Iterator[Tree]:
         """Add a parabola of one column, or a power law of all."""
         residual = self.y - evaluate(tree, self.columns)
-        for x in self.leaves:
-            if len(self.leaves) <= _MOST_COLUMNS:
+        if len(self.leaves) <= _MOST_COLUMNS:
+            for x in self.leaves:
                 parabola: Tree = ("add", ("mul", 0.0, x), ("mul", 0.0, ("sq", x)))
                 yield ("add", tree, parabola)
         for coefficient, powers in self._laws(residual):
@@ -199,31 +200,27 @@ class _Refiner:
         """Give power laws to start from: of the residual, and its best monomial."""
         if not self.positive or not np.isfinite(residual).all() or not residual.any():
             return
-        logs = np.array([self.logs[x] for x in self.positive])
         size = np.abs(residual)
         sign = 1.0 if np.sum(residual) > 0 else -1.0
         if np.mean(sign * residual > 0) >= _SAME_SIGN:
-            design = np.vstack([np.ones(logs.shape[1]), logs]).T * size[:, None]
+            design = np.vstack([np.ones_like(size), self.logs]).T * size[:, None]
             target = np.log(np.maximum(size, 1e-300)) * size
             fit = np.linalg.lstsq(design, target, rcond=None)[0]
             if np.abs(fit[1:]).max() < _LARGEST_POWER and abs(fit[0]) < 200:
                 yield sign * math.exp(fit[0]), fit[1:]
-        best: tuple[float, float, FloatArray] | None = None
-        for j in range(len(logs)):
-            for exponent in _EXPONENTS:
-                value = np.exp(exponent * logs[j])
-                centred = value - value.mean()
-                norm = float(centred @ centred)
-                if norm <= 0:
-                    continue
-                slope = float(centred @ residual) / norm
+        best, gain = None, -1.0
+        for j, exponent in product(range(len(self.logs)), _EXPONENTS):
+            value = np.exp(exponent * self.logs[j])
+            centred = value - value.mean()
+            norm = float(centred @ centred)
+            if norm <= 0:
+                continue
+            slope = float(centred @ residual) / norm
+            if slope**2 * norm > gain:
                 gain = slope**2 * norm
-                if best is None or gain > best[0]:
-                    powers = np.zeros(len(logs))
-                    powers[j] = exponent
-                    best = gain, slope, powers
+                best = slope, exponent * np.eye(len(self.logs))[j]
         if best is not None:
-            yield best[1:]
+            yield best
 
     def _rounded(self, fitted: _Fitted) -> _Fitted:
         """Round the powers to fractions if the fit is as good then."""
@@ -234,10 +231,6 @@ class _Refiner:
         if rounded is None or rounded.fvu > max(1.1 * fitted.fvu, _EXACT):
             return fitted
         return rounded
-
-    def _values(self, leaf: Tree) -> FloatArray:
-        values: FloatArray = evaluate(leaf, self.columns)
-        return values
 
 
 def _name_above(tree: Tree, path: Path) -> str | None:

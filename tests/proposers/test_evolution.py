@@ -13,8 +13,8 @@ from sklearn_chatsr.proposers.evolution import EvolutionProposer
 from sklearn_chatsr.proposers.evolution.evaluation import Evaluator
 from sklearn_chatsr.proposers.evolution.growth import Growth
 from sklearn_chatsr.proposers.evolution.targeted import Targeting, wanted_values
-from sklearn_chatsr.proposers.evolution.trees import evaluate, replace, walk
 from sklearn_chatsr.proposers.evolution.variation import Variation, shortenings
+from sklearn_chatsr.proposers.trees import evaluate, replace, walk
 from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
 
 PARENTS = [

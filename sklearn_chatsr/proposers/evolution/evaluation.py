@@ -11,14 +11,14 @@ import numpy as np
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree, flatten
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
-from sklearn_chatsr.proposers.evolution.trees import (
+from sklearn_chatsr.proposers.protocol import Problem
+from sklearn_chatsr.proposers.trees import (
     has_free_factor,
     nesting,
     sum_of,
     summands,
     terms,
 )
-from sklearn_chatsr.proposers.protocol import Problem
 
 _MAX_TERMS = 6
 _MAX_CONSTANTS = 10

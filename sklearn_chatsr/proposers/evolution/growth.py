@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.evolution.trees import (
+from sklearn_chatsr.proposers.trees import (
     TRANSCENDENTAL,
     FloatArray,
     build,

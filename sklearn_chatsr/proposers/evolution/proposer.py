@@ -15,9 +15,9 @@ from sklearn_chatsr.proposers.evolution.evaluation import Evaluator, Individual
 from sklearn_chatsr.proposers.evolution.growth import Growth
 from sklearn_chatsr.proposers.evolution.islands import Island
 from sklearn_chatsr.proposers.evolution.targeted import Targeting
-from sklearn_chatsr.proposers.evolution.trees import size, terms, walk
 from sklearn_chatsr.proposers.evolution.variation import Variation, shortenings
 from sklearn_chatsr.proposers.protocol import Problem
+from sklearn_chatsr.proposers.trees import size, terms, walk
 
 logger = logging.getLogger(__name__)
 

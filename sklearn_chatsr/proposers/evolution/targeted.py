@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_chatsr.expressions import OPERATORS, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.evolution.growth import Growth
-from sklearn_chatsr.proposers.evolution.trees import (
+from sklearn_chatsr.proposers.trees import (
     FloatArray,
     Path,
     build,

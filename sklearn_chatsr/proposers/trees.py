@@ -1,4 +1,4 @@
-"""Trees for variation: walking, replacing, and building without redundant numbers."""
+"""Trees with numbers for constants: walk, replace, build without redundant ones."""
 
 from __future__ import annotations
 
