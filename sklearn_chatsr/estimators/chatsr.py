@@ -13,6 +13,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_chatsr.estimators.answer import standard_errors
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
 from sklearn_chatsr.estimators.columns import move, on_columns, select_columns
 from sklearn_chatsr.estimators.effort import (
@@ -24,6 +25,7 @@ from sklearn_chatsr.estimators.effort import (
 )
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings
+from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
 from sklearn_chatsr.models.loading import find_checkpoint
@@ -239,13 +241,17 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         limit = None if rules is None else rules.max_size
         warm_up()
         effort = EFFORTS[self.effort]
-        search = Search(
+        table = Table(
             np.ascontiguousarray(X[:, columns]),
             y,
             weight,
+            optimizer=self.constant_optimizer,
+            seed=seed,
+        )
+        search = Search(
+            table,
             settings=SearchSettings(
                 max_size=min(self.max_size, limit or self.max_size),
-                optimizer=self.constant_optimizer,
                 n_starts=self.n_starts,
                 max_time=self.max_time or effort.max_time,
                 n_jobs=self.n_jobs,
@@ -253,7 +259,6 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 constraints=rules,
                 patience=effort.patience,
             ),
-            seed=seed,
             labels=[self._label(j) for j in columns],
             prompt=self.prompt,
             verbose=self.verbose,
@@ -273,7 +278,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             RefinementProposer() if "refinement" in self.proposers else None,
         )
         chosen = search.choose(archive)
-        self.standard_errors_ = search.standard_errors(chosen.expression)
+        self.standard_errors_ = standard_errors(chosen.expression, table)
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)

@@ -5,8 +5,8 @@ import pytest
 
 from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
-from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.search import Search, SearchSettings
+from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.selection import Archive
 
@@ -28,7 +28,7 @@ def search():
     rng = np.random.default_rng(0)
     X = rng.uniform(1, 3, size=(60, 2))
     y = X[:, 0] * np.sin(X[:, 1]) + 0.1 * rng.normal(size=60)
-    return Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+    return Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2"])
 
 
 def test_an_empty_batch_ends_a_turn_and_the_next_round_goes_on_with_it(search):
@@ -50,14 +50,11 @@ def test_a_proposer_that_has_ended_begins_anew(search):
 
 def test_better_values_for_a_known_form_are_fitted_again(search):
     # One start from afar misses the frequency that the second proposal carries.
-    search.X[:, 1] *= 40
-    search.y[:] = search.X[:, 0] * np.sin(2.345 * search.X[:, 1])
+    X = search.table.X * [1, 40]
+    y = X[:, 0] * np.sin(2.345 * X[:, 1])
     search = Search(
-        search.X,
-        search.y,
-        None,
+        Table(X, y),
         settings=SearchSettings(n_starts=1),
-        seed=0,
         labels=["x1", "x2"],
     )
 
@@ -77,10 +74,10 @@ def test_better_values_for_a_known_form_are_fitted_again(search):
 def test_an_oscillation_on_a_grid_has_the_lowest_frequency_that_fits():
     X = np.linspace(-2, 2, 41)[:, None]
     y = 0.3 * X[:, 0] * np.sin(2.1 * X[:, 0])
-    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1"])
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1"])
     fast = Expression.from_infix(f"0.3*x1*sin({2.1 + 60 * np.pi}*x1)")
 
-    search._take([fast], "a", ProgressBar(0, "formulas"))
+    search.intake.take([fast], "a")
 
     exact = [c for c in search.archive if search.archive.cost.at_floor(c.loss)]
     assert exact
@@ -112,7 +109,7 @@ def test_a_short_law_that_leaves_noise_and_stays_the_best_ends_the_search():
     rng = np.random.default_rng(0)
     X = rng.uniform(1, 3, size=(400, 2))
     y = X[:, 0] * X[:, 1] + 0.01 * rng.normal(size=400)
-    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2"])
     told: list[tuple[str, str | None]] = []
     law, others = "1.5*x1*x2", [f"1.5*x1*x2^{k}" for k in range(2, 12)]
 
@@ -125,7 +122,7 @@ def test_a_formula_that_leaves_more_than_noise_does_not_end_the_search():
     rng = np.random.default_rng(0)
     X = rng.uniform(1, 3, size=(400, 2))
     y = X[:, 0] * X[:, 1] + 0.1 * X[:, 1] ** 4 + 0.01 * rng.normal(size=400)
-    search = Search(X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2"])
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2"])
     told: list[tuple[str, str | None]] = []
     texts = ["1.5*x1*x2", *[f"1.5*x1*x2^{k}" for k in range(2, 12)]]
 
@@ -158,11 +155,9 @@ def test_a_line_that_the_archive_has_dropped_can_be_the_answer():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(60, 3))
     y = X @ [1.37, -0.84, 0.66] + 0.5 * rng.normal(size=60)
-    search = Search(
-        X, y, None, settings=SearchSettings(), seed=0, labels=["x1", "x2", "x3"]
-    )
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2", "x3"])
     search.run([], lambda name: pytest.fail(name))
-    search.archive = Archive(search.archive.cost)
-    search.archive.add(Expression(["x1"]), float(np.mean((X[:, 0] - y) ** 2)))
+    archive = Archive(search.archive.cost)
+    archive.add(Expression(["x1"]), float(np.mean((X[:, 0] - y) ** 2)))
 
-    assert search.choose(search.archive).expression.variables == (0, 1, 2)
+    assert search.choose(archive).expression.variables == (0, 1, 2)

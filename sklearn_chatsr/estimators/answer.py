@@ -1,0 +1,147 @@
+"""What follows a search: constants of all rows, and the choice of the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.estimators.intake import BASELINE
+from sklearn_chatsr.estimators.table import Table
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.selection import Archive, Candidate, best_in_general
+
+_FINAL_ROWS = 100_000
+_QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
+_FINALISTS = 24
+_CROSS_VALIDATED = 40
+# Bits: of many formulas that were fitted to few rows, some predict well by chance. One
+# whose description is so much longer is not believed.
+_CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
+
+
+def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
+    """Refit the best formulas on all rows and judge them there.
+
+    Parameters
+    ----------
+    archive : Archive
+        Of formulas fitted on some rows.
+    table : Table
+        All rows.
+    limit : float
+        `time.monotonic` when the result has to be there.
+
+    Returns
+    -------
+    Archive
+        Of the Pareto front and the shortest descriptions; the given one when none of
+        them has a value on all rows.
+    """
+    rows = everywhere = np.arange(len(table))
+    final = Archive(table.price(rows), archive.per_complexity)
+    finalists = {c.expression: c for c in archive.pareto_front()}
+    for candidate in sorted(archive, key=lambda c: c.bits):
+        if len(finalists) >= _FINALISTS:
+            break
+        finalists.setdefault(candidate.expression, candidate)
+    if len(rows) > _FINAL_ROWS:
+        rng = np.random.default_rng([table.seed, 0, 1])
+        rows = np.sort(rng.choice(rows, _FINAL_ROWS, replace=False))
+    fitter = table.fitter(rows)
+    quick = len(table) <= _QUICKLY_JUDGED
+    for candidate in sorted(finalists.values(), key=lambda c: c.bits):
+        expression = candidate.expression
+        late = time.monotonic() > limit
+        if late and len(final) and not quick:
+            break
+        loss = table.loss(expression, everywhere)
+        # The best one gets the constants of all rows even when the time is over.
+        if expression.n_constants and (not late or (quick and not len(final))):
+            fit = fitter.fit(expression, start=expression.constants)
+            refit = expression if fit.failed else fit.expression
+            refit_loss = table.loss(refit, everywhere)
+            # 0.7 stays 0.7 where the data do not ask for more.
+            if final.cost(refit, refit_loss) < final.cost(expression, loss):
+                expression, loss = refit, refit_loss
+        final.add(expression, loss, candidate.source, candidate.seconds)
+    return final if len(final) else archive
+
+
+def choose_in_general(
+    archive: Archive,
+    baselines: Sequence[Candidate],
+    table: Table,
+    *,
+    thorough: bool,
+    out_of_time: Callable[[], bool],
+    allow: Callable[[Expression], bool],
+) -> Candidate:
+    """Choose by description length, unless cross-validation objects.
+
+    That is, unless it finds the shortest description significantly worse at predicting
+    than a longer one.
+
+    Parameters
+    ----------
+    archive : Archive
+        At least one formula.
+    baselines : sequence of Candidate
+        Compete whatever their description length: a line was not searched for, and has
+        no luck to make up for.
+    table : Table
+        All rows.
+    thorough : bool
+        Whether few rows are worth a second.
+    out_of_time : callable
+        Asked between folds.
+    allow : callable
+        Tells whether a formula that is none of these may be the answer.
+
+    Returns
+    -------
+    Candidate
+        One of these, or a line with shrunken coefficients.
+    """
+    shortest = archive.best("mdl")
+    if archive.cost.at_floor(shortest.loss):
+        return shortest
+    ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
+    most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
+    shortlist = [c for c in ranked if c.bits <= most]
+    shortlist += [c for c in baselines if c not in shortlist]
+    general = best_in_general(
+        shortlist,
+        table.X,
+        table.y,
+        table.weight,
+        seed=table.seed,
+        thorough=thorough,
+        out_of_time=out_of_time,
+        allow=allow,
+    )
+    if general is None:
+        return shortest
+    loss = table.loss(general, np.arange(len(table)))
+    shrunken = archive.candidate(general, loss, BASELINE, 0.0)
+    return next((c for c in shortlist if c.expression == general), shrunken)
+
+
+def standard_errors(expression: Expression, table: Table) -> npt.NDArray[np.float64]:
+    """Give the standard errors of the constants of a formula.
+
+    Parameters
+    ----------
+    expression : Expression
+        With fitted constants.
+    table : Table
+        Of which the first 100,000 rows count.
+
+    Returns
+    -------
+    ndarray of shape (n_constants,)
+    """
+    rows = np.arange(min(len(table), _FINAL_ROWS))
+    return table.fitter(rows).standard_errors(expression)

@@ -1,0 +1,233 @@
+"""Where proposed formulas go: fitted, spelled, archived, once each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_chatsr.estimators.rows import Rows
+from sklearn_chatsr.estimators.table import Table
+from sklearn_chatsr.expressions import (
+    Expression,
+    factored,
+    prunings,
+    variable,
+    with_integers,
+)
+from sklearn_chatsr.fitting import (
+    ConstantFit,
+    grid_steps,
+    spell_constants,
+    unaliased,
+)
+from sklearn_chatsr.prompts import Constraints
+from sklearn_chatsr.selection import Archive, DescriptionLength
+
+BASELINE = "baseline"
+_SPELLED_PER_BATCH = 4
+
+
+class Intake:
+    """Fit what is proposed and archive what is good.
+
+    Parameters
+    ----------
+    table : Table
+        What is to be explained.
+    rows : Rows
+        Those to fit and to judge on.
+    n_starts : int
+        Starting points per skeleton.
+    max_size : int
+        Largest number of nodes of a formula.
+    constraints : Constraints or None
+        What every formula must obey.
+    n_jobs : int or None
+        Threads that fit constants.
+    started, deadline : float
+        `time.monotonic` at the beginning, and when nothing more is fitted.
+
+    Attributes
+    ----------
+    archive : Archive
+        What was good, judged on the rows to judge on.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        rows: Rows,
+        *,
+        n_starts: int,
+        max_size: int,
+        constraints: Constraints | None,
+        n_jobs: int | None,
+        started: float,
+        deadline: float,
+    ) -> None:
+        self.table, self.rows = table, rows
+        self.max_size, self.constraints = max_size, constraints
+        self.n_jobs = n_jobs
+        self.started, self.deadline = started, deadline
+        self.archive = Archive(table.price(rows.judge))
+        self._fitter = table.fitter(rows.fit, n_starts)
+        # Loss of the best fit of every form that was offered.
+        self._known: dict[Hashable, float] = {}
+        X = table.X
+        self._steps = grid_steps(X[rows.seen])
+        self._positive = frozenset(
+            variable(j) for j in range(X.shape[1]) if X[:, j].min(initial=np.inf) > 0
+        )
+        self._spelled: set[Expression] = set()
+        self._pruned: set[Expression] = set()
+
+    def __len__(self) -> int:
+        """Give the number of forms that were offered."""
+        return len(self._known)
+
+    def take(self, batch: Sequence[Expression], source: str) -> None:
+        """Fit a batch, archive what is good, spell the best of it.
+
+        Parameters
+        ----------
+        batch : sequence of Expression
+            Skeletons, or formulas whose constants are to be started from.
+        source : str
+            Name of who proposes them. Baselines are fitted however little time there
+            is, whatever their size.
+        """
+        is_baseline = source == BASELINE
+        fresh: dict[Expression, Hashable] = {}
+        for expression in batch:
+            if expression.size > self.max_size and not is_baseline:
+                continue
+            key = self._key_if_new(expression)
+            if key is not None:
+                fresh[expression] = key
+        deadline = None if is_baseline else self.deadline
+        for key, fit in zip(
+            fresh.values(), self._fit(list(fresh), deadline), strict=False
+        ):
+            if fit is not None and not fit.failed:
+                self._known[key] = min(self._known[key], fit.loss)
+                expression = fit.expression.simplify()
+                self._add(expression, fit.loss, source)
+        self._spell_best()
+
+    def prune_best(self, most: int) -> None:
+        """Offer the best candidates without the parts that may only decorate them.
+
+        And with what their sums have in common written once.
+
+        Parameters
+        ----------
+        most : int
+            How many of the best ones.
+        """
+        for candidate in sorted(self.archive, key=lambda c: c.bits)[:most]:
+            if candidate.expression in self._pruned or self._is_over():
+                continue
+            self._pruned.add(candidate.expression)
+            others = prunings(candidate.expression)
+            shorter = factored(candidate.expression, self._positive)
+            if shorter != candidate.expression:
+                others.append(shorter)
+            self.take(others, candidate.source)
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def _key_if_new(self, expression: Expression) -> Hashable | None:
+        """Give the key of a formula to be fitted, None of one that need not be.
+
+        A form that is known is fitted again from values that are better than what the
+        first fit came to.
+        """
+        key = expression.skeleton().canonical_key()
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = np.inf
+            return key
+        if not expression.constants or not np.isfinite(known):
+            return None
+        return key if self._fitter.evaluate(expression).loss < known else None
+
+    def _fit(
+        self, batch: Sequence[Expression], deadline: float | None
+    ) -> Iterator[ConstantFit | None]:
+        """Fit from drawn starts, or from the values that a formula carries."""
+        bare = [e for e in batch if not e.constants]
+        drawn = iter(
+            self._fitter.fit_many(
+                bare, n_jobs=self.n_jobs, deadline=deadline, scale=True
+            )
+        )
+        for expression in batch:
+            if not expression.constants:
+                yield next(drawn, None)
+            elif self._is_over():
+                yield None
+            else:
+                yield self._fitter.fit(
+                    expression, start=expression.constants, scale=True
+                )
+
+    def _add(self, expression: Expression, loss: float, source: str) -> None:
+        """Archive a formula in its best writing, if it obeys."""
+        if self._steps and expression.n_constants:
+            expression, loss = self._unaliased(expression, loss)
+        rules, judge = self.constraints, self.rows.judge
+        if self.archive.cost.at_floor(loss):
+            shorter = with_integers(factored(expression, self._positive))
+            exact = self.archive.cost.at_floor(self.table.loss(shorter, judge))
+            if exact and (rules is None or rules.allow(shorter)):
+                expression = shorter
+        # Scaling may add a factor and an offset to the largest skeleton.
+        if expression.size > self.max_size + 4 and source != BASELINE:
+            return
+        if rules is not None and not rules.allow(expression):
+            return
+        if len(judge) > len(self.rows.fit):
+            loss = self.table.loss(expression, judge)
+        self.archive.add(expression, loss, source, time.monotonic() - self.started)
+
+    def _unaliased(
+        self, expression: Expression, loss: float
+    ) -> tuple[Expression, float]:
+        """Give the formula at frequencies that the grids of the columns can show."""
+        lower = unaliased(expression, self._steps)
+        if lower == expression:
+            return expression, loss
+        # Digits that are lost in a high frequency come back.
+        fit = self._fitter.fit(lower, start=lower.constants)
+        if fit.failed:
+            return expression, loss
+        return fit.expression.simplify(), fit.loss
+
+    def _spell_best(self) -> None:
+        """Offer the best new candidates cheaper spellings of their constants."""
+        ranked = sorted(self.archive, key=lambda c: c.bits)
+        for candidate in ranked[:_SPELLED_PER_BATCH]:
+            expression = candidate.expression
+            if expression in self._spelled or not expression.n_constants:
+                continue
+            if self._is_over():
+                return
+            self._spelled.add(expression)
+            fit = self._fitter.fit(expression, start=expression.constants)
+            if fit.failed:
+                continue
+            spelled = spell_constants(fit, self._fitter, self._fit_price())
+            self._spelled.add(spelled.expression)
+            if spelled.expression != expression:
+                self._add(spelled.expression, spelled.loss, candidate.source)
+
+    def _fit_price(self) -> DescriptionLength:
+        """Price with the number of rows that the constants are fitted on."""
+        n = len(self.rows.fit)
+        if n == len(self.rows.judge):
+            return self.archive.cost
+        return replace(self.archive.cost, n_samples=float(n))

@@ -1,0 +1,252 @@
+"""The choice among formulas that few rows cannot tell apart."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.selection.oscillation import oscillation_bits
+
+FloatArray = npt.NDArray[np.float64]
+
+# Their weights fall by a half for so many bits, since bits of few rows are uncertain;
+# where no law is seen all the more.
+_LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
+# Bits of a node beside an error of prediction, which pays for the constants already.
+_NODE_BITS = 0.5
+# Share of the variance that is predicted where there is a law to be seen. There it may
+# go anywhere between the rows, and of formulas that agree the shorter one is chosen.
+_LAWFUL = 0.9
+# Elsewhere a formula is wild if it leaves the range of the target by more than such
+# a share of it on more than one in a thousand of so many rows around the known ones.
+_WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 0.25, 0.001, 2_000, 0.25
+# What a smooth function says counts as much there as what the formulas say.
+_SMOOTH_SHARE = 0.5
+_MOST_REPEATED = 400  # rows, with their repetitions
+_FOLDS = 10
+
+
+def most_central(
+    expressions: Sequence[Expression],
+    errors: FloatArray,
+    X: FloatArray,
+    y: FloatArray,
+    weight: FloatArray | None = None,
+    *,
+    seed: int = 0,
+    formulas_alone: bool = False,
+    allow: Callable[[Expression], bool] = lambda _: True,
+) -> Expression:
+    """Choose the formula closest to what all of them predict together.
+
+    Each gets a weight by its cross-validated error, its nodes and its waves; the one
+    whose values are closest to their weighted mean is chosen, where nine tenths of the
+    variance are predicted, and a law may be seen. There nodes count as well.
+
+    Elsewhere formulas that leave the range of the target around the rows are left out,
+    a linear model with shrunken coefficients (the lasso) competes, and a Gaussian
+    process, which is no formula, has half of the say in what the values should be.
+
+    Parameters
+    ----------
+    expressions : sequence of Expression of length n_expressions
+        With constants fitted to all rows.
+    errors : ndarray of shape (n_expressions,)
+        Their mean squared errors of cross-validation, one of them finite.
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    weight : ndarray of shape (n_samples,), optional
+        Positive weights; whole numbers count as repetitions of a row.
+    seed : int, default=0
+        Of the folds and of the rows around the known ones.
+    formulas_alone : bool, default=False
+        Leave out the lasso and the Gaussian process, which take up to a second.
+    allow : callable
+        Tells whether a formula that is none of `expressions` may be the answer.
+
+    Returns
+    -------
+    Expression
+
+    References
+    ----------
+    Barbieri, M. M. and Berger, J. O. (2004). Optimal predictive model selection. Annals
+    of Statistics 32, 870-897: the single model closest to the average of all.
+    Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. Journal of
+    the Royal Statistical Society B 58, 267-288.
+    Bucila, C., Caruana, R. and Niculescu-Mizil, A. (2006). Model compression. KDD,
+    535-541: a small model is chosen by what a better, larger one predicts.
+    """
+    share = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
+    expressions, kept = list(expressions), np.isfinite(errors)
+    lowest = float(errors[kept].min())
+    spread = float(share @ np.square(y - share @ y))
+    is_lawful = lowest <= (1.0 - _LAWFUL) * spread
+    if not is_lawful:
+        tame = [
+            k and not _is_wild(e, X, y, seed)
+            for e, k in zip(expressions, kept, strict=True)
+        ]
+        kept = np.array(tame) if any(tame) else kept
+        line = None if formulas_alone else shrunken_line(X, y, weight)
+        if line is not None and allow(line):
+            expressions.append(line)
+            errors = np.append(errors, _shrunken_error(X, y, weight, share, seed))
+            kept = np.append(kept, True)
+    expressions = [e for e, k in zip(expressions, kept, strict=True) if k]
+    nodes = np.array([e.size for e in expressions])
+    # Folds agree about a fast wave that all rows together were searched for.
+    waves = np.array([oscillation_bits(e, X) for e in expressions])
+    tiny = np.finfo(float).tiny
+    bits = 0.5 * len(y) * np.log2(np.maximum(errors[kept], tiny))
+    bits += _NODE_BITS * nodes + waves
+    temperature = _LAW_TEMPERATURE if is_lawful else _TEMPERATURE
+    votes = np.exp2((bits.min() - bits) / temperature)
+    with np.errstate(all="ignore"):
+        values = np.stack([e.evaluate(X) for e in expressions])
+    # Values far beyond the target would move the mean however small their weight.
+    reach = np.ptp(y)
+    values = np.clip(values, y.min() - reach, y.max() + reach)
+    aim = votes @ values / votes.sum()
+    if not is_lawful and not formulas_alone:
+        smooth = _smooth_values(X, y, weight)
+        if smooth is not None:
+            aim += _SMOOTH_SHARE * (smooth - aim)
+    distance = np.square(values - aim) @ share
+    cost = 0.5 * len(y) * np.log2(np.maximum(lowest + distance, tiny))
+    cost += (_NODE_BITS if is_lawful else 0.0) * nodes
+    return expressions[int(np.argmin(cost))]
+
+
+def shrunken_line(
+    X: FloatArray, y: FloatArray, weight: FloatArray | None = None
+) -> Expression | None:
+    """Fit a linear model whose coefficients are shrunk as cross-validation asks.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    weight : ndarray of shape (n_samples,), optional
+        Positive weights.
+
+    Returns
+    -------
+    Expression or None
+        None when no column is worth a coefficient, or numbers are too large.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LassoCV
+
+    centre, scale = X.mean(axis=0), X.std(axis=0)
+    used = np.flatnonzero((scale > 0) & np.isfinite(scale))
+    height, level = float(y.std()), float(y.mean())
+    if not len(used) or not 0 < height < np.inf:
+        return None
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        lasso = LassoCV(alphas=30, cv=5).fit(
+            (X[:, used] - centre[used]) / scale[used],
+            (y - level) / height,
+            sample_weight=weight,
+        )
+        slopes = height * lasso.coef_ / scale[used]
+    chosen = [(int(j), float(b)) for j, b in zip(used, slopes, strict=True) if b]
+    if not chosen or not np.all(np.isfinite(slopes)):
+        return None
+    offset = level + height * float(lasso.intercept_)
+    offset -= sum(b * float(centre[j]) for j, b in chosen)
+    terms: list[Tree] = [("mul", "C", variable(j)) for j, _ in chosen]
+    line = terms[0]
+    for term in terms[1:]:
+        line = ("add", line, term)
+    constants = [*(b for _, b in chosen), offset]
+    return Expression.from_tree(("add", line, "C")).with_constants(constants)
+
+
+def _shrunken_error(
+    X: FloatArray,
+    y: FloatArray,
+    weight: FloatArray | None,
+    share: FloatArray,
+    seed: int,
+) -> float:
+    """Cross-validate the line, its shrinkage chosen anew in every fold."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    predicted = np.empty(len(y))
+    for fold in (order[k::_FOLDS] for k in range(_FOLDS)):
+        seen = np.ones(len(y), bool)
+        seen[fold] = False
+        w = None if weight is None else weight[seen]
+        line = shrunken_line(X[seen], y[seen], w)
+        level = float(np.average(y[seen], weights=w))
+        predicted[fold] = level if line is None else line.evaluate(X[fold])
+    return float(share @ np.square(predicted - y))
+
+
+def _smooth_values(
+    X: FloatArray, y: FloatArray, weight: FloatArray | None
+) -> FloatArray | None:
+    """Give what a Gaussian process, a line beside a smooth function, says of the rows.
+
+    None with weights that are no repetitions, or where it cannot be fitted.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import (
+        RBF,
+        ConstantKernel,
+        DotProduct,
+        WhiteKernel,
+    )
+
+    times = np.ones(len(y), int)
+    if weight is not None:
+        times = np.rint(weight).astype(int)
+        if not np.array_equal(times, weight) or times.sum() > _MOST_REPEATED:
+            return None
+    centre, scale = X.mean(axis=0), X.std(axis=0)
+    used = scale > 0
+    Z = (X[:, used] - centre[used]) / scale[used]
+    height, level = float(y.std()), float(y.mean())
+    if not used.any() or not height > 0:
+        return None
+    smooth = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(np.ones(Z.shape[1]), (1e-1, 1e3))
+    line = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct()
+    process = GaussianProcessRegressor(smooth + line + WhiteKernel(0.5, (1e-4, 1e1)))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            process.fit(
+                np.repeat(Z, times, axis=0), np.repeat((y - level) / height, times)
+            )
+            values = level + height * process.predict(Z)
+        except (ValueError, np.linalg.LinAlgError):
+            return None
+    return values if np.all(np.isfinite(values)) else None
+
+
+def _is_wild(expression: Expression, X: FloatArray, y: FloatArray, seed: int) -> bool:
+    """Tell whether a formula leaves the range of the target around the rows.
+
+    It is evaluated on lines through two rows each, from a quarter of their distance
+    before the one to a quarter behind the other.
+    """
+    rng = np.random.default_rng([seed, len(y), 1])
+    first, second = rng.integers(len(y), size=(2, _ROWS_AROUND))
+    place = rng.uniform(-_BEYOND, 1.0 + _BEYOND, size=(_ROWS_AROUND, 1))
+    with np.errstate(all="ignore"):
+        values = expression.evaluate(X[first] + place * (X[second] - X[first]))
+        beyond = np.maximum(y.min() - values, values - y.max())
+    # A value that does not exist is no smaller than any.
+    inside = beyond <= _WILD * np.ptp(y)
+    return bool(np.mean(~inside) > _WILD_ROWS)
