@@ -173,6 +173,15 @@ class Search:
                     raise
                 self.interrupted = True
                 logger.warning("Interrupted: keeping the best formula so far.")
+            except (ArithmeticError, np.linalg.LinAlgError) as error:
+                if not len(self.archive):
+                    raise
+                warnings.warn(
+                    f"The search ended early ({type(error).__name__}: {error}) and "
+                    "keeps the best formula so far. Please report it with the data.",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
         if len(self.rows.fit) == len(self.table):
             return self.archive
         return refit_on_all(self.archive, self.table, self.limit)

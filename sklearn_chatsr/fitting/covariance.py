@@ -16,8 +16,17 @@ def invert_normal(G: FloatArray) -> FloatArray:
     known = np.flatnonzero(np.isfinite(diagonal) & (diagonal > 0))
     if len(known) == 0:
         return inverse
-    unit = 1.0 / np.sqrt(diagonal[known])
-    values, vectors = np.linalg.eigh(G[np.ix_(known, known)] * np.outer(unit, unit))
+    with np.errstate(all="ignore"):
+        unit = 1.0 / np.sqrt(diagonal[known])
+        scaled = G[np.ix_(known, known)] * np.outer(unit, unit)
+    # Products of tiny and huge sensitivities are lost in float64.
+    sound = np.isfinite(scaled).all(axis=1)
+    if not sound.all():
+        known, unit = known[sound], unit[sound]
+        scaled = scaled[np.ix_(sound, sound)]
+        if len(known) == 0 or not np.isfinite(scaled).all():
+            return inverse
+    values, vectors = np.linalg.eigh(scaled)
     good = values > 1e-13 * values[-1]
     part = (vectors[:, good] / values[good]) @ vectors[:, good].T
     part *= np.outer(unit, unit)

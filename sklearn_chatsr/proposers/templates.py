@@ -67,6 +67,22 @@ class TemplateProposer:
                 yield [Expression.from_tree(tree) for tree in batch]
 
 
+def curves_of(leaf: Tree) -> list[Tree]:
+    """Give the templates of one column with a factor and an offset.
+
+    Parameters
+    ----------
+    leaf : tree
+        Stands for the column, such as the quotient of two.
+
+    Returns
+    -------
+    list of tree
+        Whose constants are free.
+    """
+    return [_affine(tree) for family in _OF_ONE for tree in family([leaf])]
+
+
 def power_laws(
     X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> list[Expression]:
@@ -210,7 +226,7 @@ def _linear(columns: Sequence[str]) -> list[Expression]:
     return [Expression.from_tree(tree) for tree in trees]
 
 
-def _single(columns: Sequence[str]) -> Iterator[Tree]:
+def _single(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give one curve of one column: f(x), f(a x) and f(a x + b)."""
     for x in columns:
         yield from ((name, x) for name in _CURVES)
@@ -227,7 +243,7 @@ def _single(columns: Sequence[str]) -> Iterator[Tree]:
         yield ("pow", ("add", x, CONSTANT), CONSTANT)
 
 
-def _polynomials(columns: Sequence[str]) -> Iterator[Tree]:
+def _polynomials(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give full polynomials of one column, and quadratics of a few."""
     for x in columns:
         powers: list[Tree] = [_scaled(x)]
@@ -265,9 +281,11 @@ def _pairs(columns: Sequence[str]) -> Iterator[Tree]:
                 yield (name, _scaled(tree))
         yield ("mul", a, ("add", b, CONSTANT))
         yield ("pow", a, b)
+        yield ("pow", a, _affine(b))
+        yield ("pow", ("add", a, CONSTANT), b)
 
 
-def _ratios(columns: Sequence[str]) -> Iterator[Tree]:
+def _ratios(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give saturations and quotients of low polynomials."""
     for x in columns:
         square: Tree = ("sq", x)
@@ -286,7 +304,16 @@ def _ratios(columns: Sequence[str]) -> Iterator[Tree]:
         yield ("div", ("add", a, _scaled(b)), ("add", a, CONSTANT))
 
 
-def _modulated(columns: Sequence[str]) -> Iterator[Tree]:
+def _conics(columns: Sequence[Tree]) -> Iterator[Tree]:
+    """Give roots of quadratics, alone and beside a line: circles and hyperbolas."""
+    for x in columns:
+        line: Tree = _affine(x)
+        for root in (("add", ("sq", x), line), ("sub", line, ("sq", x))):
+            yield ("sqrt", root)
+            yield ("add", ("sqrt", root), _scaled(x))
+
+
+def _modulated(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give a column, a power or a decay times one curve."""
     for x in columns:
         wave: Tree = ("sin", _affine(x))
@@ -304,7 +331,7 @@ def _modulated(columns: Sequence[str]) -> Iterator[Tree]:
         yield ("mul", a, ("pow", b, CONSTANT))
 
 
-def _sums(columns: Sequence[str]) -> Iterator[Tree]:
+def _sums(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give a line or a square plus one curve."""
     for a in columns[:_MOST_PAIRED]:
         for b in columns[:_MOST_PAIRED]:
@@ -344,7 +371,10 @@ _FAMILIES = (
     _polynomials,
     _pairs,
     _ratios,
+    _conics,
     _modulated,
     _sums,
     _thresholds,
 )
+# Those that say something of one column alone.
+_OF_ONE = (_single, _polynomials, _ratios, _conics, _modulated, _sums)

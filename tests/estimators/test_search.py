@@ -151,6 +151,18 @@ def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
     assert "hurt" in {candidate.source for candidate in archive}
 
 
+def test_a_numerical_accident_of_the_search_loses_nothing(search, monkeypatch):
+    def hurt(most):
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    monkeypatch.setattr(search.intake, "prune_best", hurt)
+
+    with pytest.warns(RuntimeWarning, match="ended early .*Eigenvalues"):
+        archive = search.run([("a",)], lambda name: Speaker(name, ["1.5*x1*x2^3"], []))
+
+    assert "a" in {candidate.source for candidate in archive}
+
+
 def test_a_line_that_the_archive_has_dropped_can_be_the_answer():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(60, 3))

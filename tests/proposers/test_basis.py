@@ -69,6 +69,9 @@ def recovers(text, X, X_unseen):
         "(x1 - x2 + log(x3))/(1 + x1*x3)",
         "acos((x1/8 - x2/9)/(1 - x1*x2/72))",
         "(x1 + x2)/2 + sqrt((x1 - x2)^2/4 + x3^2)",
+        "1/(11 + log(x1)/43 + log(x1)^3/114)",
+        "x3 - x1*(1 + x1)^x2",
+        "3*(x1 + x2) - sqrt((3*x1 + x2)*(x1 + 3*x2))",
     ],
 )
 def test_laws_of_positive_columns_are_recovered(text):

@@ -76,6 +76,9 @@ def test_templates_hold_the_usual_curves(X):
         "x1*sin(C*x2 + C)",
         "x1*exp(C*x1)",
         "1/(exp(C*x3 + C) + 1)",
+        "x1^(C*x2 + C)",
+        "(x2 + C)^x3",
+        "sqrt(x1^2 + (C*x1 + C)) + C*x1",
     ):
         assert Expression.from_infix(text).canonical_key() in keys, text
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +104,7 @@ _PLAIN: tuple[tuple[float, Callable[[Tree], Tree], float], ...] = (
 )
 _RELATIVE = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
 _POOL = 12  # times as many terms are screened as are kept
-_MOST_ANGLES = 8  # columns
+_MOST_ANGLES, _MOST_BASES = 8, 6  # columns
 _SMALLEST, _LARGEST = 0.02, 60.0  # root mean square of an ordinary argument
 
 
@@ -151,10 +151,13 @@ def build_library(
     arguments = Terms.join([powers.simplest(caps.arguments), sides])
     curves = _curves(arguments, _CURVES, caps.curves, for_sums)
     ratios = _powers_of(sides, 1500)
-    few, plain = powers.simplest(1200), curves.simplest(1200)
+    exponentials = _exponentials(columns).usable()
+    few = powers.simplest(1200)
+    plain = Terms.join([curves.simplest(1200), exponentials])
     composed = [
         _products(few, plain, caps.products, for_sums),
         _products(few, ratios, caps.ratios, for_sums),
+        exponentials,
         _logarithms(columns),
         _angles(columns),
     ]
@@ -165,7 +168,7 @@ def build_library(
         [
             _one_and(powers, caps.factors),
             _curves(arguments, _FACTOR_CURVES, caps.curves, for_products, True),
-            _one_beside(composed[0], 1000, for_products),
+            _one_beside(Terms.join([exponentials, composed[0]]), 1000, for_products),
             _triples(powers, exponents, 600),
         ]
     ).usable()
@@ -321,17 +324,40 @@ def _products(
     return Terms(first.values[i] * second.values[j], trees, order)
 
 
+def _exponentials(columns: Columns) -> Terms:
+    """Raise columns, alone and beside a one, to the power of others: growth."""
+    values, order = [np.empty((0, columns.values.shape[1]))], []
+    trees: list[Tree] = []
+    for a, b in permutations(range(min(len(columns), _MOST_BASES)), 2):
+        x, leaf = columns.values[a], columns.leaves[a]
+        bases: list[tuple[Array, Tree]] = [(x, leaf), (1.0 + x, ("add", "1", leaf))]
+        for extra, (base, tree) in enumerate(bases):
+            power, exponent = columns.values[b], columns.leaves[b]
+            if base.min() <= 0 or np.abs(np.log(base) * power).max() > _LARGEST:
+                continue
+            values += [base[None] ** power, base[None] ** -power]
+            trees += [("pow", tree, exponent), ("pow", tree, ("neg", exponent))]
+            order += [1.8 + 0.3 * extra, 2.0 + 0.3 * extra]
+    return Terms(np.concatenate(values), trees, np.array(order))
+
+
 def _logarithms(columns: Columns) -> Terms:
-    """Multiply columns by logarithms: the logarithm of a power of two columns."""
+    """Multiply columns by logarithms: the logarithm of a power of two columns.
+
+    And logarithms by themselves.
+    """
     parts = [Terms(np.empty((0, columns.values.shape[1])), [], np.empty(0))]
     for j, positive in enumerate(columns.positive):
         if positive:
             log = np.log(columns.values[j])
-            trees: list[Tree] = [
-                ("mul", leaf, ("log", columns.leaves[j])) for leaf in columns.leaves
-            ]
+            curve: Tree = ("log", columns.leaves[j])
+            trees: list[Tree] = [("mul", leaf, curve) for leaf in columns.leaves]
             order = np.full(len(columns), 2.0)
             parts.append(Terms(columns.values * log, trees, order))
+            powers: list[Tree] = [("sq", curve), ("cube", curve)]
+            parts.append(
+                Terms(np.stack([log**2, log**3]), powers, np.array([1.8, 2.4]))
+            )
     return Terms.join(parts)
 
 

@@ -17,6 +17,7 @@ from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
 from sklearn_chatsr.proposers.basis.trees import multiplied, with_factors
 from sklearn_chatsr.proposers.protocol import Problem
+from sklearn_chatsr.proposers.templates import curves_of
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +109,10 @@ class BasisProposer:
             weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
             tasks = self._tasks(part.columns, part.y, wrap, weight)
             stages = search_stages(*tasks, out_of_time)
+            if len(part.columns) == 1:
+                [leaf] = part.columns.leaves
+                curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
+                stages = _with_last_word(stages, curves)
             # What lies between the smallest problem and the whole one waits a turn,
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
@@ -154,3 +159,16 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
+
+
+def _with_last_word(
+    stages: Iterator[list[Tree] | None], trees: list[Tree]
+) -> Iterator[list[Tree] | None]:
+    """Put a list at the end of the first turn."""
+    for found in stages:
+        if found is None:
+            yield trees
+            yield None
+            break
+        yield found
+    yield from stages
