@@ -35,6 +35,7 @@ from training.batches import INPUTS, BatchConfig, Batcher
 from training.carry_over import carry_over
 from training.evaluator import EvaluationConfig, Evaluator
 from training.generator import GeneratorConfig
+from training.half_precision import bfloat16_is_faster
 from training.progress import Schedule
 from training.stream import Share, TableStream, make_pool
 from training.tokenizer import build_processor, special_ids
@@ -148,7 +149,6 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
         warmup_steps=args.warmup_steps,
     )
     on_cpu = not torch.cuda.is_available()
-    half = args.precision == "bfloat16"
     arguments = TrainingArguments(
         output_dir=str(args.out),
         use_cpu=on_cpu,
@@ -166,6 +166,10 @@ def build_trainer(args: argparse.Namespace) -> ChatSRTrainer:
         remove_unused_columns=False,
     )
     world = arguments.world_size
+    half = args.precision == "bfloat16"
+    if args.precision == "auto":
+        # Processes on CPUs would each find out for themselves, and may disagree.
+        half = (world == 1 or not on_cpu) and bfloat16_is_faster()
     # Autocast is slow on a CPU, see HalfPrecision.
     half_copy = half and on_cpu and world == 1
     arguments.bf16 = half and not half_copy
@@ -275,7 +279,7 @@ def parse_arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--init-from", help="checkpoint to start from, its vocabulary may differ")
     add("--hidden-size", type=int, default=192, help="of the language model")
     add("--layers", type=int, default=4, help="of the language model")
-    add("--precision", choices=["bfloat16", "float32"], default="bfloat16")
+    add("--precision", choices=["auto", "bfloat16", "float32"], default="auto")
     add("--checkpoint-seconds", type=float, default=240.0)
     add("--log-steps", type=int, default=50)
     evaluation = EvaluationConfig()

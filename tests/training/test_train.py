@@ -24,7 +24,8 @@ def train(out, max_steps, *more):
                 *("--seconds", "inf", "--pool-size", "200", "--batch-size", "8"),
                 *("--hidden-size", "64", "--layers", "1", "--log-steps", "1"),
                 *("--warmup-steps", "2", "--loss-tables", "16"),
-                *("--eval-tables", "1", "--eval-candidates", "4", *more),
+                *("--eval-tables", "1", "--eval-candidates", "4"),
+                *("--precision", "bfloat16", *more),
             ]
         )
     )
