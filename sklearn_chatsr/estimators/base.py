@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import sympy
 
 _DISPLAY_DIGITS = 6
+_LARGEST_TARGET = 1e150
 
 
 class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
@@ -286,6 +287,13 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
             self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
         )
         y = np.asarray(y, dtype=np.float64)
+        largest, spread = float(np.abs(y).max()), float(np.ptp(y))
+        if largest > _LARGEST_TARGET or 0 < spread < 1 / _LARGEST_TARGET:
+            raise ValueError(
+                f"Got targets up to {largest:.2g} that differ by {spread:.2g}: only "
+                f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} are their "
+                "squares float64 numbers. Multiply y by a power of ten."
+            )
         if sample_weight is None:
             return X, y, None
         weight = _check_sample_weight(

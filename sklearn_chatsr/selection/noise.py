@@ -73,8 +73,11 @@ def _single_step(y: npt.NDArray[np.float64], scale: float) -> float:
     with np.errstate(over="ignore"):
         if len(y) < _FEWEST_SINGLE or not np.array_equal(y.astype(np.float32), y):
             return 0.0
+    y = y[y != 0]
+    if len(y) < _FEWEST_SINGLE:
+        return 0.0
     # Halves and quarters are float32 numbers too: rounding leaves no short mantissas.
-    mantissas = np.frexp(y[y != 0])[0] * 2.0**_SHORT_MANTISSA
+    mantissas = np.frexp(y)[0] * 2.0**_SHORT_MANTISSA
     if np.mean(mantissas != np.rint(mantissas)) < 0.5:
         return 0.0
     return _SINGLE * scale

@@ -348,6 +348,23 @@ def test_fitting_leaks_no_warnings(regressor):
     assert regressor.formula_ == "x2"
 
 
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_targets_whose_squares_are_lost_are_refused(regressor, scale):
+    X = np.arange(20.0)[:, None]
+
+    with pytest.raises(ValueError, match="Multiply y by a power of ten"):
+        regressor.fit(X, scale * X[:, 0])
+
+
+def test_fewer_rows_than_a_basis_has_coefficients_do_no_harm():
+    X = np.random.default_rng(0).uniform(1, 2, size=(5, 3))
+    regressor = ChatSRRegressor(proposers=("basis",), max_time=2, random_state=0)
+
+    regressor.fit(X, X[:, 0] * X[:, 1] + X[:, 2] ** 2)
+
+    assert np.isfinite(regressor.predict(X)).all()
+
+
 def test_prediction_needs_no_torch_and_takes_a_million_rows(
     tiny_regressor, noisy_line, tmp_path
 ):

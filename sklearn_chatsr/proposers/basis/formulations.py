@@ -104,10 +104,11 @@ class Formulation:
         Returns
         -------
         list of Hit
-            In the order of the sets, without those that fail.
+            In the order of the sets, without those that fail; none with fewer rows
+            than coefficients.
         """
         n_sets, n_base = len(sets), self.base.shape[1]
-        if n_sets == 0:
+        if n_sets == 0 or n_base + sets.shape[1] > self.n_fit:
             return []
         design = np.empty((n_sets, self.n_fit, n_base + sets.shape[1]))
         design[:, :, :n_base] = self.base[: self.n_fit]
