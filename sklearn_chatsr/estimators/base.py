@@ -291,8 +291,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         if largest > _LARGEST_TARGET or 0 < spread < 1 / _LARGEST_TARGET:
             raise ValueError(
                 f"Got targets up to {largest:.2g} that differ by {spread:.2g}: only "
-                f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} are their "
-                "squares float64 numbers. Multiply y by a power of ten."
+                f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} do their "
+                "squares fit into float64. Multiply y by a power of ten."
             )
         if sample_weight is None:
             return X, y, None
