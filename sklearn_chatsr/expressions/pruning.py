@@ -1,4 +1,7 @@
-"""Prunings: the formulas that are left when one operator is taken out of a formula."""
+"""Prunings: the formulas that are left when one operator is taken out of a formula.
+
+Or put down to what it comes close to: a sine near its top is a parabola.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,17 @@ from collections.abc import Iterator
 
 from sklearn_chatsr.expressions.expression import Expression, Tree
 
+# What is left, but for a factor and an offset, of a function of small or large values.
+_LIMITS = {"atan": "inv", "sin": "sq", "cos": "sq", "cosh": "sq", "pow": "log"}
+
 
 def prunings(expression: Expression) -> list[Expression]:
     """Take out one operator at a time; an operand of it stands in its place.
 
     Of a formula that fits nearly, these are the ones that it may only decorate:
-    ``atan(0.001*u)`` is ``0.001*u``, ``atan(1000*u)`` a constant less ``0.001/u``, and
-    an addend or factor may be idle.
+    ``atan(0.001*u)`` is ``0.001*u``, ``atan(1000*u)`` a constant less ``0.001/u``,
+    ``cos(0.001*u)`` a constant less a square, ``u^0.001`` one more than
+    ``0.001*log(u)``, and an addend or factor may be idle.
 
     Parameters
     ----------
@@ -28,7 +35,7 @@ def prunings(expression: Expression) -> list[Expression]:
     --------
     >>> from sklearn_chatsr.expressions import Expression, prunings
     >>> [str(e) for e in prunings(Expression.from_infix("sin(x1) + x2"))]
-    ['sin(x1)', 'x2', 'x1 + x2']
+    ['sin(x1)', 'x2', 'x1 + x2', 'x2 + x1^2']
     """
     found: dict[Expression, None] = {}
     for tree in _without_one(expression.to_tree()):
@@ -46,8 +53,8 @@ def _without_one(tree: Tree) -> Iterator[Tree]:
         return
     name, *arguments = tree
     yield from arguments
-    if name == "atan":
-        yield ("inv", *arguments)
+    if name in _LIMITS:
+        yield (_LIMITS[name], arguments[0])
     for place, argument in enumerate(arguments):
         for shorter in _without_one(argument):
             yield (name, *arguments[:place], shorter, *arguments[place + 1 :])

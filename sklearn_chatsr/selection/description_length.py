@@ -78,9 +78,9 @@ class DescriptionLength:
         if not math.isfinite(loss):
             return math.inf
         fvu = self.fvu(expression, loss)
-        if fvu is None:
+        if fvu is None or not math.isfinite(fvu):
             return math.inf
-        constant_bits = max(1.0, 0.5 * math.log2(self.n_samples / fvu))
+        constant_bits = max(1.0, 0.5 * (math.log2(self.n_samples) - math.log2(fvu)))
         data = 0.5 * self.n_samples * math.log2(fvu)
         formula = formula_bits(expression, constant_bits, self.n_features)
         if self.X is not None:

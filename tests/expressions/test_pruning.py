@@ -20,6 +20,17 @@ def test_a_saturated_arctangent_is_replaced_by_the_inverse():
     assert "1/(x1 + x2)" in _pruned("atan(x1 + x2)")
 
 
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("3 - 5*cos(x1/8 + x2)", "3 - 5*(x1/8 + x2)^2"),
+        ("7000 - 7000*(x1/x2)^0.001", "7000 - 7000*log(x1/x2)"),
+    ],
+)
+def test_a_function_of_small_values_is_replaced_by_its_limit(text, limit):
+    assert str(Expression.from_infix(limit).simplify()) in _pruned(text)
+
+
 @pytest.mark.parametrize("left", ["x1", "x2", "x3"])
 def test_every_addend_is_left_out(left):
     others = {"x1", "x2", "x3"} - {left}

@@ -18,8 +18,8 @@ LINE = Expression.from_infix("2*x1")
 WIGGLE = Expression.from_infix("2.0317*x1 + 0.1733*sin(3.7119*x1)")
 
 
-def price(n, floor=0.0):
-    return DescriptionLength(n, variance=1.0, floor=floor, n_features=1)
+def price(n, floor=0.0, variance=1.0):
+    return DescriptionLength(n, variance=variance, floor=floor, n_features=1)
 
 
 def test_more_rows_justify_a_longer_formula():
@@ -27,6 +27,13 @@ def test_more_rows_justify_a_longer_formula():
 
     assert few(LINE, 0.10) < few(WIGGLE, 0.08)
     assert many(LINE, 0.10) > many(WIGGLE, 0.08)
+
+
+def test_a_loss_beyond_all_bounds_has_no_code():
+    cost = price(100, variance=1e-30)
+
+    assert cost(LINE, 1e290) == math.inf
+    assert math.isfinite(cost(LINE, 1e270))
 
 
 def test_below_the_floor_only_the_formula_counts():
