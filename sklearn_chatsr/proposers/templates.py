@@ -371,10 +371,10 @@ _FAMILIES = (
     _polynomials,
     _pairs,
     _ratios,
-    _conics,
     _modulated,
     _sums,
     _thresholds,
+    _conics,
 )
 # Those that say something of one column alone.
 _OF_ONE = (_single, _polynomials, _ratios, _conics, _modulated, _sums)

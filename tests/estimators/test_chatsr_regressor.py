@@ -397,7 +397,9 @@ def test_importing_the_package_is_light():
 def test_constraints_bind_every_candidate(tiny_regressor, power_law):
     X, y = power_law
     frame = pd.DataFrame(X, columns=["a", "b"])
-    tiny_regressor.set_params(constraints=["avoid division", "use b"])
+    tiny_regressor.set_params(
+        proposers=("model",), constraints=["avoid division", "use b"]
+    )
 
     tiny_regressor.fit(frame, y)
 
