@@ -1,7 +1,7 @@
 """Write the tiny random checkpoint of the tests.
 
 Run ``python -m training.make_tiny tests/checkpoints/tiny``. The weights are random, the
-files are those of a real checkpoint, at less than 150 KB together.
+files are those of a real checkpoint, at less than 190 KB together.
 """
 
 from __future__ import annotations

@@ -227,7 +227,8 @@ class _TiedProblem:
 
 def _solve(matrix: FloatArray, gradient: FloatArray) -> FloatArray:
     """Solve in units of the diagonal; directions without a slope are left alone."""
-    diagonal = np.sqrt(np.diag(matrix))
+    # What should be zero may be less by rounding.
+    diagonal = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     unit = np.where(diagonal > 0, 1.0 / np.where(diagonal > 0, diagonal, 1.0), 0.0)
     scaled = matrix * np.outer(unit, unit)
     if not np.isfinite(scaled).all():
