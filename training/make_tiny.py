@@ -1,7 +1,7 @@
 """Write the tiny random checkpoint of the tests.
 
 Run ``python -m training.make_tiny tests/checkpoints/tiny``. The weights are random, the
-files are those of a real checkpoint, at less than 190 KB together.
+files are those of a real checkpoint, at less than 150 KB together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from sklearn_chatsr.models.chatsr import ChatSRConfig, ChatSRForExpressionGenera
 from sklearn_chatsr.models.chatsr.statistics_chatsr import statistics_size
 from training.tokenizer import build_processor, special_ids
 
+_TEXT_VOCABULARY = 759  # fewer words of prompts are one token
+
 
 def make_tiny(target: Path, seed: int = 0) -> None:
     """Write the checkpoint.
@@ -26,7 +28,7 @@ def make_tiny(target: Path, seed: int = 0) -> None:
     seed : int, default=0
         Of the weights; the global random state is not touched.
     """
-    processor = build_processor(num_feature_tokens=2)
+    processor = build_processor(num_feature_tokens=2, text_vocabulary=_TEXT_VOCABULARY)
     tokenizer = processor.tokenizer
     config = ChatSRConfig(
         point_config={

@@ -89,7 +89,9 @@ def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
     }
 
 
-def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
+def build_tokenizer(
+    max_variables: int = 10, text_vocabulary: int = _TEXT_VOCABULARY
+) -> PreTrainedTokenizerFast:
     """Build a byte-level BPE tokenizer for text with the math tokens added.
 
     Any text can be encoded: bytes are in the vocabulary, common words of prompts are
@@ -113,7 +115,7 @@ def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
         USER_TOKEN,
     ]
     trainer = trainers.BpeTrainer(
-        vocab_size=_TEXT_VOCABULARY,
+        vocab_size=text_vocabulary,
         special_tokens=special,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -134,11 +136,14 @@ def build_tokenizer(max_variables: int = 10) -> PreTrainedTokenizerFast:
 
 
 def build_processor(
-    max_variables: int = 10, max_points: int = 128, num_feature_tokens: int = 8
+    max_variables: int = 10,
+    max_points: int = 128,
+    num_feature_tokens: int = 8,
+    text_vocabulary: int = _TEXT_VOCABULARY,
 ) -> ChatSRProcessor:
     """Build the processor that belongs to a fresh tokenizer."""
     return ChatSRProcessor(
         ChatSRFeatureExtractor(max_variables=max_variables, max_points=max_points),
-        build_tokenizer(max_variables),
+        build_tokenizer(max_variables, text_vocabulary),
         num_feature_tokens=num_feature_tokens,
     )

@@ -124,9 +124,11 @@ def choose_in_general(
     )
     if general is None:
         return shortest
+    for candidate in shortlist:
+        if candidate.expression == general:
+            return candidate
     loss = table.loss(general, np.arange(len(table)))
-    shrunken = archive.candidate(general, loss, BASELINE, 0.0)
-    return next((c for c in shortlist if c.expression == general), shrunken)
+    return archive.candidate(general, loss, BASELINE, 0.0)
 
 
 def standard_errors(expression: Expression, table: Table) -> npt.NDArray[np.float64]:

@@ -394,17 +394,18 @@ def test_importing_the_package_is_light():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_constraints_bind_every_candidate(tiny_regressor, power_law):
+@pytest.mark.parametrize("source", ["templates", "model"])
+def test_constraints_bind_every_candidate(tiny_regressor, power_law, source):
     X, y = power_law
     frame = pd.DataFrame(X, columns=["a", "b"])
     tiny_regressor.set_params(
-        proposers=("model",), constraints=["avoid division", "use b"]
+        proposers=(source,), constraints=["avoid division", "use b"]
     )
 
     tiny_regressor.fit(frame, y)
 
     assert len(tiny_regressor.candidates_) > 3
-    assert "model" in {c.source for c in tiny_regressor.candidates_}
+    assert source in {c.source for c in tiny_regressor.candidates_}
     for candidate in tiny_regressor.candidates_:
         assert {"div", "inv"}.isdisjoint(candidate.expression.tokens)
         assert 1 in candidate.expression.variables

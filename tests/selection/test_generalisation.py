@@ -99,7 +99,7 @@ def test_no_time_gives_no_answer():
 def test_rows_whose_turn_did_not_come_are_marked():
     X, y = table(60, 0.1)
     candidates = fitted(["1.5", "1.5*x1 + 0.7*x2 + 0.2"], X, y)
-    asked = chain([False] * 4, repeat(True))
+    asked = iter([False] * 4 + [True])
 
     errors = cross_validated_errors(
         [c.expression for c in candidates], X, y, out_of_time=lambda: next(asked)

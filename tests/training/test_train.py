@@ -118,3 +118,13 @@ def test_a_fresh_encoder_tells_tables_apart():
 
     # Between tables, of all; with large queries it was 0.04.
     assert features.std(dim=0).mean() > 0.1 * features.std()
+
+
+@pytest.mark.parametrize("is_faster", [False, True])
+def test_the_faster_precision_is_the_default(tmp_path, monkeypatch, is_faster):
+    monkeypatch.setattr("training.train.bfloat16_is_faster", lambda: is_faster)
+    arguments = ["--out", str(tmp_path), "--pool-size", "200", "--hidden-size", "64"]
+
+    trainer = build_trainer(parse_arguments([*arguments, "--layers", "1"]))
+
+    assert trainer._wants_half == (is_faster and not torch.cuda.is_available())
