@@ -147,10 +147,9 @@ def shrunken_line(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LassoCV
 
-    centre, scale = X.mean(axis=0), X.std(axis=0)
-    used = np.flatnonzero((scale > 0) & np.isfinite(scale))
-    height, level = float(y.std()), float(y.mean())
-    if not len(used) or not 0 < height < np.inf:
+    used, centre, scale = _location_and_scale(X)
+    [varies], [level], [height] = _location_and_scale(y[:, None])
+    if not used.any() or not varies:
         return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -160,10 +159,11 @@ def shrunken_line(
             sample_weight=weight,
         )
         slopes = height * lasso.coef_ / scale[used]
-    chosen = [(int(j), float(b)) for j, b in zip(used, slopes, strict=True) if b]
+    where = np.flatnonzero(used)
+    chosen = [(int(j), float(b)) for j, b in zip(where, slopes, strict=True) if b]
     if not chosen or not np.all(np.isfinite(slopes)):
         return None
-    offset = level + height * float(lasso.intercept_)
+    offset = float(level + height * lasso.intercept_)
     offset -= sum(b * float(centre[j]) for j, b in chosen)
     terms: list[Tree] = [("mul", "C", variable(j)) for j, _ in chosen]
     line = terms[0]
@@ -214,12 +214,11 @@ def _smooth_values(
         times = np.rint(weight).astype(int)
         if not np.array_equal(times, weight) or times.sum() > _MOST_REPEATED:
             return None
-    centre, scale = X.mean(axis=0), X.std(axis=0)
-    used = scale > 0
-    Z = (X[:, used] - centre[used]) / scale[used]
-    height, level = float(y.std()), float(y.mean())
-    if not used.any() or not height > 0:
+    used, centre, scale = _location_and_scale(X)
+    [varies], [level], [height] = _location_and_scale(y[:, None])
+    if not used.any() or not varies:
         return None
+    Z = (X[:, used] - centre[used]) / scale[used]
     smooth = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(np.ones(Z.shape[1]), (1e-1, 1e3))
     line = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct()
     process = GaussianProcessRegressor(smooth + line + WhiteKernel(0.5, (1e-4, 1e1)))
@@ -233,6 +232,15 @@ def _smooth_values(
         except (ValueError, np.linalg.LinAlgError):
             return None
     return values if np.all(np.isfinite(values)) else None
+
+
+def _location_and_scale(
+    columns: FloatArray,
+) -> tuple[npt.NDArray[np.bool_], FloatArray, FloatArray]:
+    """Give which columns can be standardised, their means and standard deviations."""
+    with np.errstate(over="ignore"):
+        centre, scale = columns.mean(axis=0), columns.std(axis=0)
+    return (scale > 0) & np.isfinite(scale), centre, scale
 
 
 def _is_wild(expression: Expression, X: FloatArray, y: FloatArray, seed: int) -> bool:
