@@ -19,12 +19,13 @@ FloatArray = npt.NDArray[np.float64]
 _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already.
 _NODE_BITS = 0.5
-# Share of the variance that is predicted where there is a law to be seen. There it may
-# go anywhere between the rows, and of formulas that agree the shorter one is chosen.
-_LAWFUL = 0.9
-# Elsewhere a formula is wild if it leaves the range of the target by more than such
-# a share of it on more than one in a thousand of so many rows around the known ones.
-_WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 0.25, 0.001, 2_000, 0.25
+# Shares of the variance that are predicted where a law may be seen, and where one is.
+# Of formulas that agree the shorter one is chosen there.
+_LAWFUL, _CERTAIN = 0.9, 0.99
+# A formula is wild if it leaves the range of the target by more than such a multiple of
+# it on more than one in a thousand of so many rows around the known ones. One that may
+# be a law is left out only if it explodes, one that is seen may go anywhere.
+_WILD_LAW, _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 10.0, 0.25, 0.001, 2_000, 0.25
 # What a smooth function says counts as much there as what the formulas say.
 _SMOOTH_SHARE = 0.5
 _MOST_REPEATED = 400  # rows, with their repetitions
@@ -47,6 +48,9 @@ def most_central(
     Each gets a weight by its cross-validated error, its nodes and its waves; the one
     whose values are closest to their weighted mean is chosen, where nine tenths of the
     variance are predicted, and a law may be seen. There nodes count as well.
+
+    Formulas that explode where one value is another row's are left out unless the law
+    is certain (0.99).
 
     Elsewhere formulas that leave the range of the target around the rows are left out,
     a linear model with shrunken coefficients (the lasso) competes, and a Gaussian
@@ -89,12 +93,16 @@ def most_central(
     lowest = float(errors[kept].min())
     spread = float(share @ np.square(y - share @ y))
     is_lawful = lowest <= (1.0 - _LAWFUL) * spread
-    if not is_lawful:
+    rng = np.random.default_rng([seed, len(y), 1])
+    around = (_exchanged if is_lawful else _on_lines)(X, rng)
+    most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
+    if lowest > (1.0 - _CERTAIN) * spread:
         tame = [
-            k and not _is_wild(e, X, y, seed)
+            k and not _is_wild(e, around, y, most)
             for e, k in zip(expressions, kept, strict=True)
         ]
         kept = np.array(tame) if any(tame) else kept
+    if not is_lawful:
         line = None if formulas_alone else shrunken_line(X, y, weight)
         if line is not None and allow(line):
             expressions.append(line)
@@ -243,18 +251,33 @@ def _location_and_scale(
     return (scale > 0) & np.isfinite(scale), centre, scale
 
 
-def _is_wild(expression: Expression, X: FloatArray, y: FloatArray, seed: int) -> bool:
-    """Tell whether a formula leaves the range of the target around the rows.
-
-    It is evaluated on lines through two rows each, from a quarter of their distance
-    before the one to a quarter behind the other.
-    """
-    rng = np.random.default_rng([seed, len(y), 1])
-    first, second = rng.integers(len(y), size=(2, _ROWS_AROUND))
-    place = rng.uniform(-_BEYOND, 1.0 + _BEYOND, size=(_ROWS_AROUND, 1))
+def _is_wild(
+    expression: Expression, around: FloatArray, y: FloatArray, most: float
+) -> bool:
+    """Tell whether a formula leaves the range of the target around the rows."""
     with np.errstate(all="ignore"):
-        values = expression.evaluate(X[first] + place * (X[second] - X[first]))
+        values = expression.evaluate(around)
         beyond = np.maximum(y.min() - values, values - y.max())
     # A value that does not exist is no smaller than any.
-    inside = beyond <= _WILD * np.ptp(y)
-    return bool(np.mean(~inside) > _WILD_ROWS)
+    return bool(np.mean(~(beyond <= most)) > _WILD_ROWS)
+
+
+def _on_lines(X: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw rows on lines through two rows each.
+
+    They are from a quarter of their distance before the one to a quarter behind the
+    other.
+    """
+    first, second = rng.integers(len(X), size=(2, _ROWS_AROUND))
+    place = rng.uniform(-_BEYOND, 1.0 + _BEYOND, size=(_ROWS_AROUND, 1))
+    around: FloatArray = X[first] + place * (X[second] - X[first])
+    return around
+
+
+def _exchanged(X: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw rows that have one value of another row: a law holds there as well."""
+    first, second = rng.integers(len(X), size=(2, _ROWS_AROUND))
+    column = rng.integers(X.shape[1], size=_ROWS_AROUND)
+    around = X[first]
+    around[np.arange(_ROWS_AROUND), column] = X[second, column]
+    return around

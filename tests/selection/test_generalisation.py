@@ -161,6 +161,22 @@ def test_a_formula_that_leaves_the_target_around_the_rows_needs_a_law(noise, is_
     assert (best_in_general([pole, line], X, y) == pole.expression) == is_kept
 
 
+@pytest.mark.parametrize(("error", "is_kept"), [(0.001, True), (0.05, False)])
+def test_a_formula_that_explodes_between_columns_needs_a_certain_law(error, is_kept):
+    # The columns are never large together: no row contradicts the exponential.
+    t = np.random.default_rng(4).normal(size=60)
+    X = 6.0 * np.column_stack([np.maximum(t, 0.0), np.maximum(-t, 0.0)])
+    burst = Expression.from_infix("(x1 - x2)/6 + exp(x1*x2)/1000")
+    line = Expression.from_infix("0.16*(x1 - x2) + 0.02*sin(x1) + 0.02*sin(x2) + 0.01")
+    y = burst.evaluate(X)
+
+    chosen = most_central(
+        [burst, line], np.array([error, error]), X, y, formulas_alone=True
+    )
+
+    assert (chosen == burst) == is_kept
+
+
 def candidate_of(text, X, y):
     expression = Expression.from_infix(text)
     loss = float(np.mean(np.square(expression.evaluate(X) - y)))
