@@ -35,13 +35,14 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
     expression : Expression
         With values for its constants; a skeleton is given back as it is.
     positive : collection of str
-        Variables that have positive values only, which may leave a root.
+        Variables that have positive values only, which may leave a root, and need no
+        absolute value.
 
     Returns
     -------
     Expression
         The shorter one of the two; the values are the same wherever the given formula
-        has one.
+        has one and these variables are positive.
 
     Examples
     --------
@@ -50,6 +51,8 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
     'x1*(x2 + x3)'
     >>> str(factored(Expression.from_infix("sqrt(x1^2*x2 + x1^2)"), {"x1"}))
     'x1*sqrt(x2 + 1)'
+    >>> str(factored(Expression.from_infix("x2 + abs(x1 + 2)"), {"x1"}))
+    'x1 + x2 + 2'
     """
     if expression.n_constants and expression.constants is None:
         return expression
@@ -105,7 +108,24 @@ def _factored(node: Node, positive: frozenset[str]) -> Node:
         node = make_product([(_factored(b, positive), p) for b, p in node[1]])
     else:
         node = (node[0], *(_factored(argument, positive) for argument in node[1:]))
+        if node[0] == "abs" and _is_positive(node[1], positive):
+            return node[1]
     return min((_climbed(n, positive) for n in (node, _spread_out(node))), key=_size)
+
+
+def _is_positive(node: Node, positive: frozenset[str]) -> bool:
+    """Tell whether a part is seen to be positive wherever the variables are."""
+    if is_number(node):
+        return bool(node > 0)
+    if not isinstance(node, tuple):
+        return node in positive
+    if node[0] == "+":
+        return node[1] >= 0 and all(
+            c > 0 and _is_positive(term, positive) for term, c in node[2]
+        )
+    if node[0] == "*":
+        return all(_is_positive(base, positive) for base, _ in node[1])
+    return node[0] in ("exp", "cosh")
 
 
 def _climbed(node: Node, positive: frozenset[str]) -> Node:

@@ -70,3 +70,22 @@ def test_only_a_positive_column_leaves_a_root():
     np.testing.assert_allclose(
         factored(expression).evaluate(X), expression.evaluate(X), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("x3 + abs(x1)", "x3 + x1"),
+        ("x3*abs(2.5*x2/x1 + 3)", "x3*(2.5*x2/x1 + 3)"),
+        ("abs(x1 - x2)", "abs(x1 - x2)"),
+        ("abs(x1*x3)", "abs(x1*x3)"),
+    ],
+)
+def test_what_is_positive_needs_no_absolute_value(text, plain):
+    found = factored(Expression.from_infix(text), {"x1", "x2"})
+
+    assert found == Expression.from_infix(plain).simplify()
+    X = np.random.default_rng(0).uniform([0.5, 0.5, -2.0], 2.0, (20, 3))
+    np.testing.assert_allclose(
+        found.evaluate(X), Expression.from_infix(text).evaluate(X), rtol=1e-12
+    )
