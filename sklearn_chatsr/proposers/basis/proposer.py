@@ -12,10 +12,11 @@ import numpy as np
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.reductions import reduced
+from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
-from sklearn_chatsr.proposers.basis.trees import multiplied, with_factors
+from sklearn_chatsr.proposers.basis.trees import with_factors
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
 
@@ -100,15 +101,13 @@ class BasisProposer:
         number: Tree = "1" if scale == 1.0 else scale
         searches: list[Iterator[list[Tree] | None]] = []
         for part in reduced(columns, y, out_of_time):
-            outer = multiplied(number, part.factor)
+            wrap = partial(part.formulas, number)
             if len(part.columns) == 0:
-                yield [multiplied(outer, part.unit)]
+                yield wrap(float(np.mean(part.y)))
                 continue
-            wrap = partial(with_factors, outer, part.unit)
             # Noise of y is as large as ever where y is divided.
-            weight = np.abs(y / np.where(part.y == 0, 1.0, part.y))
-            tasks = self._tasks(part.columns, part.y, wrap, weight)
-            stages = search_stages(*tasks, out_of_time)
+            tasks = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
+            stages = self._stages(*tasks, part.columns, part.y, wrap, out_of_time)
             if len(part.columns) == 1:
                 [leaf] = part.columns.leaves
                 curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
@@ -117,8 +116,9 @@ class BasisProposer:
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
-        tasks = self._tasks(columns, y, partial(with_factors, number, "1"), None)
-        searches.append(search_stages(*tasks, out_of_time))
+        wrap = partial(with_factors, number, "1")
+        tasks = self._tasks(columns, y, wrap, None)
+        searches.append(self._stages(*tasks, columns, y, wrap, out_of_time))
         while searches:
             unfinished = []
             for search in searches:
@@ -131,6 +131,21 @@ class BasisProposer:
             searches = unfinished
             if searches:
                 yield []
+
+    def _stages(
+        self,
+        few: Task,
+        wide: Task | None,
+        columns: Columns,
+        y: Array,
+        wrap: Callable[[Tree], Sequence[Tree]],
+        out_of_time: Callable[[], bool],
+    ) -> Iterator[list[Tree] | None]:
+        def separated() -> Iterator[list[Tree]]:
+            for trees in separable(columns, y, out_of_time):
+                yield [whole for tree in trees for whole in wrap(tree)]
+
+        return search_stages(few, wide, out_of_time, separated)
 
     def _tasks(
         self,

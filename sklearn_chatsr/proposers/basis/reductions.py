@@ -1,7 +1,8 @@
 """Reductions: smaller problems that the data lead to before the law is known.
 
-A smooth model of the target tells three things. In ``y = f(x1) * g(x2, ...)`` nothing
-depends on ``x1`` once the right factor is divided out. A change of units that the law
+A smooth model of the target tells four things. In ``y = x1 + g(x2, ...)`` nothing
+depends on ``x1`` once it is taken away, in ``y = f(x1) * g(x2, ...)`` once the right
+factor is divided out. A change of units that the law
 does not notice takes one column away (`scaling`). In ``y = g(x1 - x2, ...)``, and
 likewise for sums, quotients and products, the other combination of the two columns has
 no influence. Each leaves a problem with one column less.
@@ -36,12 +37,13 @@ from sklearn_chatsr.proposers.basis.smooth import (
     standardised,
 )
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, power
-from sklearn_chatsr.proposers.basis.trees import multiplied, size
+from sklearn_chatsr.proposers.basis.trees import multiplied, size, with_factors
 
 logger = logging.getLogger(__name__)
 
 _POWERS = tuple(Fraction(p, 2) for p in (2, -2, 4, -4, 6, -6, 1, -1))
 _CURVES = ("cos", "sin", "exp")
+_COEFFICIENTS, _FARTHEST = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5), 0.02
 _ENOUGH_PER_PARAMETER = 12  # rows
 _NEARLY = 0.8  # of what the model explains before a factor is divided out
 _TAIL = 0.02  # rows at either end of a column, where a polynomial is at its worst
@@ -60,19 +62,57 @@ class Remainder:
     columns : Columns
         What it may depend on; none when y is constant.
     y : ndarray of shape (n_rows,)
-        The target over both.
+        The target less all addends, over all factors.
+    divisor : ndarray of shape (n_rows,)
+        The product of all factors.
+    outside : tuple of (tree, tree, tree)
+        What is around it, the outermost first: a factor and a unit in front of a sum,
+        and what was taken away from the sum.
     """
 
     factor: Tree
     unit: Tree
     columns: Columns
     y: Array
+    divisor: Array
+    outside: tuple[tuple[Tree, Tree, Tree], ...] = ()
+
+    def formulas(self, number: Tree, tree: Tree) -> list[Tree]:
+        """Put a formula of what is left into ones of a number times the whole."""
+        fronts = [(f, u) for f, u, _ in self.outside] + [(self.factor, self.unit)]
+        fronts[0] = multiplied(number, fronts[0][0]), fronts[0][1]
+        trees = with_factors(*fronts.pop(), tree)
+        for _, _, addend in reversed(self.outside):
+            front = fronts.pop()
+            sums: list[Tree] = [("add", addend, tree) for tree in trees]
+            trees = [whole for part in sums for whole in with_factors(*front, part)]
+        return trees
 
     def divided(self, j: int, factor: Tree, values: Array) -> Remainder:
         """Divide by a factor that holds all that column j has to say."""
-        rest = self.columns.keep([i for i in range(len(self.columns)) if i != j])
-        factor = multiplied(self.factor, factor)
-        return Remainder(factor, self.unit, rest, self.y / values)
+        return replace(
+            self,
+            factor=multiplied(self.factor, factor),
+            columns=self._without(j),
+            y=self.y / values,
+            divisor=self.divisor * values,
+        )
+
+    def less(self, j: int, coefficient: float) -> Remainder:
+        """Take away column j, which has nothing else to say."""
+        leaf = self.columns.leaves[j]
+        addend: Tree = leaf if coefficient == 1 else ("mul", coefficient, leaf)
+        return replace(
+            self,
+            factor="1",
+            unit="1",
+            columns=self._without(j),
+            y=self.y - coefficient * self.columns.values[j],
+            outside=(*self.outside, (self.factor, self.unit, addend)),
+        )
+
+    def _without(self, j: int) -> Columns:
+        return self.columns.keep([i for i in range(len(self.columns)) if i != j])
 
     def scaled(self, scaling: Scaling) -> Remainder:
         """Divide the target and all columns by powers of one column."""
@@ -94,7 +134,15 @@ class Remainder:
             factor = multiplied(factor, power(leaf, shift))
         elif shift != 0:
             unit = multiplied(unit, power(leaf, shift))
-        return Remainder(factor, unit, columns, self.y / base ** float(shift))
+        values = base ** float(shift)
+        return replace(
+            self,
+            factor=factor,
+            unit=unit,
+            columns=columns,
+            y=self.y / values,
+            divisor=self.divisor * values,
+        )
 
 
 def reduced(
@@ -117,14 +165,16 @@ def reduced(
         The smallest first, then those that rest on less: the one before it, and the
         one with all columns still apart. Empty when nothing is found.
     """
-    start = problem = before = Remainder("1", "1", columns, y)
+    start = problem = before = Remainder("1", "1", columns, y, np.ones_like(y))
     apart = None
     while len(problem.columns) > 1 and not out_of_time():
-        scaling = find_scaling(problem.columns.values.T, problem.y)
-        if scaling is not None and len(scaling.exponents) == 1:
-            smaller: Remainder | None = problem.scaled(scaling)
-        else:
-            smaller = _without_factor(problem)
+        smaller = _without_addend(problem)
+        if smaller is None:
+            scaling = find_scaling(problem.columns.values.T, problem.y)
+            if scaling is not None and len(scaling.exponents) == 1:
+                smaller = problem.scaled(scaling)
+            else:
+                smaller = _without_factor(problem)
             if smaller is None:
                 apart = apart or problem
                 smaller = problem.scaled(scaling) if scaling else _together(problem)
@@ -134,11 +184,43 @@ def reduced(
         if np.ptp(problem.y) <= 1e-9 * np.abs(problem.y).max():
             problem = replace(problem, columns=columns.keep([]))
     over = multiplied(problem.factor, problem.unit)
-    logger.debug("Reduced to %s, divided by %s.", problem.columns.leaves, over)
+    logger.debug(
+        "Reduced to %s, divided by %s, inside of %s.",
+        problem.columns.leaves,
+        over,
+        problem.outside,
+    )
     found = [problem]
     if apart is not None and apart is not problem:
         found += [before, apart] if before is not apart else [apart]
     return [p for p in found if p is not start]
+
+
+@np.errstate(all="ignore")
+def _without_addend(problem: Remainder) -> Remainder | None:
+    """Take away a column that is added to what the others have to say."""
+    X, y = problem.columns.values.T, problem.y
+    degree = degree_for(X)
+    if degree == 0:
+        return None
+    features = standardised(X)
+    for j in range(len(problem.columns)):
+        inside, outside = polynomial_around(features, j, degree)
+        [before] = f_statistics(outside, inside, y[None])
+        if before < PRESENT:
+            continue
+        base = np.column_stack([outside, inside[:, 0]])
+        [after] = f_statistics(base, inside[:, 1:], y[None])
+        if not is_absent(after, before):
+            continue
+        coefficients = np.linalg.lstsq(base, y, rcond=None)[0]
+        slope = float(coefficients[-1] / X[:, j].std())
+        whole = min(_COEFFICIENTS, key=lambda c: abs(c - slope))
+        if abs(slope - whole) <= _FARTHEST * abs(whole):
+            [gone] = f_statistics(outside, inside, (y - whole * X[:, j])[None])
+            if is_absent(gone, before):
+                return problem.less(j, whole)
+    return None
 
 
 @np.errstate(all="ignore")

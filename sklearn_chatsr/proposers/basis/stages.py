@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ _N_PURSUED, _N_PURSUED_BESIDE, _N_COMPARED = 5, 2, 10
 _SIMPLE, _SIMPLE_PARTS = 300, 400
 _N_TRIPLES = 100
 # An exact fit of all terms at once that these rows confirm is no coincidence.
-_SPARE_ROWS = 4
+_SPARE_ROWS, _MOST_DENSE = 4, 120
 _MOST_TERMS = 7500
 _LITTLE = 1e-5  # fraction of variance unexplained
 _MOST_QUOTIENT_TERMS = 2600
@@ -50,6 +50,7 @@ def search_stages(
     task: Task,
     wide: Task | None,
     out_of_time: Callable[[], bool],
+    separable: Callable[[], Iterable[list[Tree]]] = tuple,
 ) -> Iterator[list[Tree] | None]:
     """Yield lists of formulas, the stages one by one, and None between turns.
 
@@ -65,21 +66,27 @@ def search_stages(
         The same with more rows, for when nothing is exact.
     out_of_time : callable
         Asked between blocks of work.
+    separable : callable
+        Gives formulas whose columns enter one by one, when short ones are done.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    dense = list(_dense(task, transforms))
+    # The first exact formula ends the search. A long one waits for the pairs, which may
+    # say it in fewer words.
+    held = written(task, dense) if _exact_but_long(dense) else []
+    if not held:
+        yield written(task, dense)
     yield written(task, list(power_laws_beside_constant(task, transforms)))
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]
     if out_of_time():
         return
     prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
-    # The first exact formula ends the search. A long one waits for the pairs, which may
-    # say it in fewer words.
     found = _singles(sums, prepared)
-    trees = written(task, found)
-    held = trees if _exact_but_long(found) else []
-    if not held:
-        yield trees
+    if _exact_but_long(found):
+        held = held + written(task, found)
+    else:
+        yield written(task, found)
     if np.all(task.y != 0):
         for found in _products(task, library, out_of_time):
             trees = written(task, found)
@@ -87,10 +94,11 @@ def search_stages(
                 held = held + trees
                 break
             yield trees
+    if not held:
+        yield from separable()
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
-    yield written(task, list(_dense(task, transforms)))
     triples = _triples(sums, prepared, out_of_time)
     longer: list[tuple[Formulation, Hit]] = [
         (sums[t], hit) for t, (_, hits) in triples.items() for hit in hits
@@ -274,7 +282,7 @@ def _dense(
     room = task.n_fit - _SPARE_ROWS
     for degree in range(2, 11):
         terms = polynomial(task.columns, degree)
-        if terms is None or len(terms) > min(room, 60):
+        if terms is None or len(terms) > min(room, _MOST_DENSE):
             break
         if not np.isfinite(terms.values).all():
             break

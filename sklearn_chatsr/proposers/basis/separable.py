@@ -1,0 +1,292 @@
+"""Separable laws: a sum or a product of functions of one column each.
+
+The functions are fitted together first, as splines: ``T(y) = s1(x1) + s2(x2) + ...``, or
+a product of them. A good fit tells that the law is of this kind, and shows each of the
+functions on its own. Behind each a law of one column is looked for, which is a short
+search, and the best ones are put together. Their constants are as good as the splines
+are, and left to the fit.
+
+References
+----------
+Hastie, T. and Tibshirani, R. (1986). Generalized additive models. Statistical Science
+1, 297-310.
+Beylkin, G. and Mohlenkamp, M. J. (2005). Algorithms for numerical analysis in high
+dimensions. SIAM Journal on Scientific Computing 26, 2133-2159: sums of products of
+functions of one variable, by alternating least squares.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.stages import search_stages
+from sklearn_chatsr.proposers.basis.task import Task
+from sklearn_chatsr.proposers.basis.terms import Array, Columns
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
+from sklearn_chatsr.proposers.templates import curves_of
+
+_MOST_COLUMNS = 6
+_LEAST_ROWS = 40
+_KNOTS = (4, 6, 9, 13, 18)
+_ROWS_PER_PARAMETER = 2
+_ADDITIVE = ("y", "log(y)", "1/y", "y^2")
+_GOOD = 0.1  # share of the variance that splines may miss
+_BETTER = 10.0  # how much less the second best kind of model may miss
+_SWEEPS, _SETTLED = 60, 0.97
+_FIT_SHARE = 0.75
+_SECONDS_PER_COLUMN = 0.6
+_CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
+_PER_STAGE, _PER_COLUMN, _WHOLES = 15, 4, 24
+_NODE_BITS, _WORTH_ROWS = 4.0, 100
+_LEAST_NOISE = 1e-14
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Functions of one column each, as their values on the rows.
+
+    Attributes
+    ----------
+    parts : list of ndarray of shape (n_rows,)
+        Their values.
+    noise : list of float
+        What is unknown of each, as a share of its variance.
+    missed : float
+        Share of the variance of the target that all together miss, on rows that they
+        were not fitted on.
+    whole : callable
+        Makes a formula of y of formulas of the parts.
+    """
+
+    parts: list[Array]
+    noise: list[float]
+    missed: float
+    whole: Callable[[Sequence[Tree]], Tree]
+
+
+@np.errstate(all="ignore")
+def separable(
+    columns: Columns, y: Array, out_of_time: Callable[[], bool]
+) -> Iterator[list[Tree]]:
+    """Yield formulas whose columns enter one by one, the best ones first.
+
+    Parameters
+    ----------
+    columns : Columns
+        Two or more, over rows in random order.
+    y : ndarray of shape (n_rows,)
+        The target.
+    out_of_time : callable
+        Asked between steps.
+
+    Yields
+    ------
+    list of tree
+        For the kind of model that misses least, and the next one if it is as good.
+    """
+    if not 2 <= len(columns) <= _MOST_COLUMNS or len(y) < _LEAST_ROWS:
+        return
+    models = sorted(_models(columns.values, y, out_of_time), key=lambda m: m.missed)
+    for model in models[:2]:
+        if model.missed > min(_GOOD, _BETTER * models[0].missed) or out_of_time():
+            return
+        laws = []
+        for values, part, noise, leaf in zip(
+            columns.values, model.parts, model.noise, columns.leaves, strict=True
+        ):
+            found = _laws_of_one(values, part, noise, out_of_time)
+            laws.append([(bits, _put(tree, leaf)) for bits, tree in found])
+        if not all(laws):
+            return
+        wholes = sorted(product(*laws), key=lambda parts: sum(b for b, _ in parts))
+        yield [model.whole([t for _, t in parts]) for parts in wholes[:_WHOLES]]
+
+
+def _models(
+    table: Array, y: Array, out_of_time: Callable[[], bool]
+) -> Iterator[_Model]:
+    n_fit = int(_FIT_SHARE * len(y))
+    most = n_fit // (_ROWS_PER_PARAMETER * len(table))
+    splines = [[_splines(x, n_fit, n) for x in table] for n in _KNOTS if n + 2 <= most]
+    for transform in TRANSFORMS:
+        if transform.name not in _ADDITIVE or not transform.applies(y):
+            continue
+        target = transform.forward(y)
+        fits = [_additive(bases, target, n_fit) for bases in splines]
+        if not fits or out_of_time():
+            return
+        parts, missed = min(fits, key=lambda fit: fit[1])
+        of_part = missed * target.var() / np.array([part.var() for part in parts])
+        if transform.name == "log(y)":
+            parts = [np.exp(part - part.mean()) for part in parts]
+            yield _Model(parts, list(of_part), missed, _product)
+        else:
+            inverse = transform.tree
+            yield _Model(
+                parts, list(of_part), missed, lambda trees, f=inverse: f(_sum(trees))
+            )
+    if np.any(y > 0) and np.any(y < 0):
+        products = [_multiplicative(bases, y, n_fit) for bases in splines]
+        parts, missed = min(products, key=lambda fit: fit[1])
+        values = np.array(parts)
+        whole = np.prod(values, axis=0)
+        others = np.where(values == 0, 0.0, whole / values)
+        power = np.mean(np.square(others), axis=1) * values.var(axis=1)
+        yield _Model(parts, list(missed * y.var() / power), missed, _product)
+
+
+def _splines(x: Array, n_fit: int, n_knots: int) -> Array:
+    """Give cubic splines of one column, or a function of each of its few values."""
+    from sklearn.preprocessing import SplineTransformer
+
+    levels = np.unique(x)
+    if len(levels) <= n_knots:
+        return (x[:, None] == levels).astype(np.float64)
+    knots = np.quantile(levels, np.linspace(0.0, 1.0, n_knots))[:, None]
+    splines = SplineTransformer(degree=3, knots=knots, extrapolation="linear")
+    found: Array = splines.fit(x[:n_fit, None]).transform(x[:, None])
+    return found
+
+
+def _additive(
+    bases: Sequence[Array], target: Array, n_fit: int
+) -> tuple[list[Array], float]:
+    centred = [basis - basis[:n_fit].mean(axis=0) for basis in bases]
+    design = np.hstack([np.ones((len(target), 1)), *centred])
+    coefficients = _solve(design[:n_fit], target[:n_fit])
+    ends = np.cumsum([1, *(basis.shape[1] for basis in bases)])
+    parts = [
+        basis @ coefficients[start:end]
+        for basis, start, end in zip(centred, ends[:-1], ends[1:], strict=True)
+    ]
+    return parts, _missed(design @ coefficients, target, n_fit)
+
+
+def _multiplicative(
+    bases: Sequence[Array], y: Array, n_fit: int
+) -> tuple[list[Array], float]:
+    """Fit one function after the other while the others stay as they are."""
+    rng = np.random.default_rng(0)
+    best: tuple[list[Array], float] = ([], np.inf)
+    for start in range(2):
+        parts = [
+            basis @ rng.normal(size=basis.shape[1]) if start else np.ones(len(y))
+            for basis in bases
+        ]
+        before = np.inf
+        for _ in range(_SWEEPS):
+            for j, basis in enumerate(bases):
+                others = np.prod(parts[:j] + parts[j + 1 :], axis=0)
+                design = basis * others[:, None]
+                parts[j] = basis @ _solve(design[:n_fit], y[:n_fit])
+                size = np.sqrt(np.mean(np.square(parts[j])))
+                if j < len(bases) - 1 and size > 0:
+                    parts[j] = parts[j] / size
+            whole = np.prod(parts, axis=0)
+            left = float(np.mean(np.square(whole - y)[:n_fit]))
+            if left > _SETTLED * before:
+                break
+            before = left
+        missed = _missed(whole, y, n_fit)
+        if missed < best[1]:
+            best = parts, missed
+    return best
+
+
+def _solve(design: Array, target: Array) -> Array:
+    """Solve least squares; what the rows do not tell stays near zero."""
+    if not np.isfinite(design).all():
+        return np.zeros(design.shape[1])
+    solution: Array = np.linalg.lstsq(design, target, rcond=1e-10)[0]
+    return solution
+
+
+def _missed(values: Array, target: Array, n_fit: int) -> float:
+    spread = float(target[n_fit:].var())
+    left = float(np.mean(np.square(values - target)[n_fit:]))
+    return left / spread if spread > 0 and np.isfinite(left) else np.inf
+
+
+def _laws_of_one(
+    x: Array, values: Array, noise: float, out_of_time: Callable[[], bool]
+) -> list[tuple[float, Tree]]:
+    """Look for laws of one column behind the values of a function of it.
+
+    Returns
+    -------
+    list of (float, tree)
+        Description lengths, and formulas of ``x1``, the best first.
+    """
+    spread = float(values.var())
+    constant = (0.0, float(values.mean()))
+    if not (np.isfinite(values).all() and spread > 0 and noise < 1):
+        return [constant] if np.isfinite(values).all() else []
+    started = time.monotonic()
+
+    def is_over() -> bool:
+        return out_of_time() or time.monotonic() - started > _SECONDS_PER_COLUMN
+
+    leaf = variable(0)
+    column = Columns(x[None], [leaf], (bool(np.all(x > 0)),))
+    n_fit = min(128, int(0.7 * len(x)))
+    task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)
+    trees: list[Tree] = curves_of(leaf)
+    for found in search_stages(task, None, is_over):
+        if found is None:
+            break
+        trees += found
+    expressions = dict.fromkeys(map(Expression.from_tree, trees))
+    fitter = ConstantFitter(x[:, None], values, n_starts=4)
+    valued = [e for e in expressions if e.constants]
+    fits = fitter.fit_many([e for e in expressions if not e.constants], scale=True)
+    fits += [fitter.fit(e, start=e.constants, scale=True) for e in valued]
+
+    def bits(expression: Expression, loss: float) -> float:
+        share = max(loss / spread, noise, _LEAST_NOISE)
+        return 0.5 * _WORTH_ROWS * float(np.log2(share)) + _NODE_BITS * expression.size
+
+    ranked = sorted(
+        (bits(fit.expression, fit.loss), number, fit)
+        for number, fit in enumerate(fits)
+        if fit is not None and not fit.failed
+    )
+    laws = {Expression.from_tree(constant[1]): constant[0]}
+    for _, _, fit in ranked[: 3 * _PER_COLUMN]:
+        simple = fit.expression.simplify()
+        laws.setdefault(simple, bits(simple, fit.loss))
+    best = sorted(laws.items(), key=lambda law: law[1])[:_PER_COLUMN]
+    return [(length, law.to_tree()) for law, length in best]
+
+
+def _put(tree: Tree, leaf: Tree) -> Tree:
+    """Put the column where ``x1`` stands."""
+    if isinstance(tree, tuple):
+        return (tree[0], *(_put(part, leaf) for part in tree[1:]))
+    return leaf if tree == variable(0) else tree
+
+
+def _sum(trees: Sequence[Tree]) -> Tree:
+    return _joined("add", trees)
+
+
+def _product(trees: Sequence[Tree]) -> Tree:
+    return _joined("mul", trees)
+
+
+def _joined(name: str, trees: Sequence[Tree]) -> Tree:
+    """Write a sum or a product; the fit puts a factor and a constant around it."""
+    first, *others = [t for t in trees if not isinstance(t, float)] or trees[:1]
+    whole = first
+    for tree in others:
+        whole = (name, whole, tree)
+    return whole
