@@ -13,9 +13,10 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
-from sklearn_chatsr.proposers.basis.stages import search_stages
-from sklearn_chatsr.proposers.basis.task import Task
+from sklearn_chatsr.proposers.basis.stages import dense_fits, search_stages
+from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
 from sklearn_chatsr.proposers.basis.trees import with_factors
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
@@ -99,15 +100,26 @@ class BasisProposer:
             return
         columns, y = columns.keep(used), y / scale
         number: Tree = "1" if scale == 1.0 else scale
+        parts = reduced(columns, y, out_of_time)
+        whole = partial(with_factors, number, "1")
+        problems = [
+            *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
+            (columns, y, whole),
+        ]
+        tasks = self._tasks(columns, y, whole, None)
+        if parts:
+            transforms = [t for t in TRANSFORMS if t.applies(y)]
+            yield written(tasks[0], list(dense_fits(tasks[0], transforms)))
+        separated = separable([p for p in problems if len(p[0])], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
-        for part in reduced(columns, y, out_of_time):
+        for part in parts:
             wrap = partial(part.formulas, number)
             if len(part.columns) == 0:
                 yield wrap(float(np.mean(part.y)))
                 continue
             # Noise of y is as large as ever where y is divided.
-            tasks = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
-            stages = self._stages(*tasks, part.columns, part.y, wrap, out_of_time)
+            smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
+            stages = search_stages(*smaller, out_of_time, separated)
             if len(part.columns) == 1:
                 [leaf] = part.columns.leaves
                 curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
@@ -116,9 +128,7 @@ class BasisProposer:
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
-        wrap = partial(with_factors, number, "1")
-        tasks = self._tasks(columns, y, wrap, None)
-        searches.append(self._stages(*tasks, columns, y, wrap, out_of_time))
+        searches.append(search_stages(*tasks, out_of_time, separated))
         while searches:
             unfinished = []
             for search in searches:
@@ -131,21 +141,6 @@ class BasisProposer:
             searches = unfinished
             if searches:
                 yield []
-
-    def _stages(
-        self,
-        few: Task,
-        wide: Task | None,
-        columns: Columns,
-        y: Array,
-        wrap: Callable[[Tree], Sequence[Tree]],
-        out_of_time: Callable[[], bool],
-    ) -> Iterator[list[Tree] | None]:
-        def separated() -> Iterator[list[Tree]]:
-            for trees in separable(columns, y, out_of_time):
-                yield [whole for tree in trees for whole in wrap(tree)]
-
-        return search_stages(few, wide, out_of_time, separated)
 
     def _tasks(
         self,

@@ -1,10 +1,10 @@
 """Separable laws: a sum or a product of functions of one column each.
 
-The functions are fitted together first, as splines: ``T(y) = s1(x1) + s2(x2) + ...``, or
-a product of them. A good fit tells that the law is of this kind, and shows each of the
-functions on its own. Behind each a law of one column is looked for, which is a short
-search, and the best ones are put together. Their constants are as good as the splines
-are, and left to the fit.
+The functions are fitted together first, as splines: ``T(y) = s1(x1) + s2(x2) + ...``,
+or a product of them. A good fit tells that the law is of this kind, and shows each of
+the functions on its own. Behind each a law of one column is looked for, which is a
+short search, and the best ones are put together. Their constants are as good as the
+splines are, and left to the fit.
 
 References
 ----------
@@ -20,19 +20,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
+from itertools import combinations, product
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.smooth import f_statistics, standardised
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 from sklearn_chatsr.proposers.templates import curves_of
 
 _MOST_COLUMNS = 6
@@ -40,8 +41,11 @@ _LEAST_ROWS = 40
 _KNOTS = (4, 6, 9, 13, 18)
 _ROWS_PER_PARAMETER = 2
 _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
-_GOOD = 0.1  # share of the variance that splines may miss
-_BETTER = 10.0  # how much less the second best kind of model may miss
+# Shares of the variance that splines may miss where nothing of it depends on products
+# of the columns, and whatever it depends on.
+_GOOD, _EXCELLENT = 0.1, 1e-4
+_ABSENT = 4.0  # an F statistic
+_BETTER = 10.0  # how much more the second best kind, or problem, may miss
 _SWEEPS, _SETTLED = 60, 0.97
 _FIT_SHARE = 0.75
 _SECONDS_PER_COLUMN = 0.6
@@ -74,18 +78,21 @@ class _Model:
     whole: Callable[[Sequence[Tree]], Tree]
 
 
+Wrap = Callable[[Tree], Sequence[Tree]]
+
+
 @np.errstate(all="ignore")
 def separable(
-    columns: Columns, y: Array, out_of_time: Callable[[], bool]
+    problems: Sequence[tuple[Columns, Array, Wrap]], out_of_time: Callable[[], bool]
 ) -> Iterator[list[Tree]]:
     """Yield formulas whose columns enter one by one, the best ones first.
 
     Parameters
     ----------
-    columns : Columns
-        Two or more, over rows in random order.
-    y : ndarray of shape (n_rows,)
-        The target.
+    problems : sequence of (Columns, ndarray, callable)
+        Columns over rows in random order, the target of shape (n_rows,), and what puts
+        a formula of it into ones of the data's target. The first is searched, unless
+        a later one is far more separable: then it was reduced to by mistake.
     out_of_time : callable
         Asked between steps.
 
@@ -94,27 +101,32 @@ def separable(
     list of tree
         For the kind of model that misses least, and the next one if it is as good.
     """
-    if not 2 <= len(columns) <= _MOST_COLUMNS or len(y) < _LEAST_ROWS:
-        return
-    models = sorted(_models(columns.values, y, out_of_time), key=lambda m: m.missed)
-    for model in models[:2]:
-        if model.missed > min(_GOOD, _BETTER * models[0].missed) or out_of_time():
+    chosen: list[_Model] = []
+    for columns, y, wrap in problems:
+        models = sorted(_models(columns.values, y, out_of_time), key=lambda m: m.missed)
+        if models and (not chosen or _BETTER * models[0].missed < chosen[0].missed):
+            chosen, leaves, table, put = models, columns.leaves, columns.values, wrap
+    for model in chosen[:2]:
+        if model.missed > _BETTER * chosen[0].missed or out_of_time():
             return
         laws = []
         for values, part, noise, leaf in zip(
-            columns.values, model.parts, model.noise, columns.leaves, strict=True
+            table, model.parts, model.noise, leaves, strict=True
         ):
             found = _laws_of_one(values, part, noise, out_of_time)
             laws.append([(bits, _put(tree, leaf)) for bits, tree in found])
         if not all(laws):
             return
-        wholes = sorted(product(*laws), key=lambda parts: sum(b for b, _ in parts))
-        yield [model.whole([t for _, t in parts]) for parts in wholes[:_WHOLES]]
+        best = sorted(product(*laws), key=lambda parts: sum(b for b, _ in parts))
+        wholes = [model.whole([t for _, t in parts]) for parts in best[:_WHOLES]]
+        yield [tree for whole in wholes for tree in put(whole)]
 
 
 def _models(
     table: Array, y: Array, out_of_time: Callable[[], bool]
 ) -> Iterator[_Model]:
+    if not 2 <= len(table) <= _MOST_COLUMNS or len(y) < _LEAST_ROWS:
+        return
     n_fit = int(_FIT_SHARE * len(y))
     most = n_fit // (_ROWS_PER_PARAMETER * len(table))
     splines = [[_splines(x, n_fit, n) for x in table] for n in _KNOTS if n + 2 <= most]
@@ -126,23 +138,38 @@ def _models(
         if not fits or out_of_time():
             return
         parts, missed = min(fits, key=lambda fit: fit[1])
+        if _depends_on_products(table, target - sum(parts), missed):
+            continue
         of_part = missed * target.var() / np.array([part.var() for part in parts])
         if transform.name == "log(y)":
             parts = [np.exp(part - part.mean()) for part in parts]
             yield _Model(parts, list(of_part), missed, _product)
         else:
-            inverse = transform.tree
-            yield _Model(
-                parts, list(of_part), missed, lambda trees, f=inverse: f(_sum(trees))
-            )
+            whole = partial(_sum_below, transform)
+            yield _Model(parts, list(of_part), missed, whole)
     if np.any(y > 0) and np.any(y < 0):
         products = [_multiplicative(bases, y, n_fit) for bases in splines]
         parts, missed = min(products, key=lambda fit: fit[1])
+        if missed > _GOOD:
+            return
         values = np.array(parts)
-        whole = np.prod(values, axis=0)
-        others = np.where(values == 0, 0.0, whole / values)
+        values_of_y = np.prod(values, axis=0)
+        if _depends_on_products(table, y - values_of_y, missed):
+            return
+        others = np.where(values == 0, 0.0, values_of_y / values)
         power = np.mean(np.square(others), axis=1) * values.var(axis=1)
         yield _Model(parts, list(missed * y.var() / power), missed, _product)
+
+
+def _depends_on_products(table: Array, residual: Array, missed: float) -> bool:
+    """Tell whether what the splines miss depends on products of the columns."""
+    if missed <= _EXCELLENT or not missed <= _GOOD:
+        return missed > _GOOD
+    columns = standardised(table.T).T
+    products = [a * b for a, b in combinations(columns, 2)]
+    ones = np.ones((len(residual), 1))
+    [statistic] = f_statistics(ones, np.column_stack(products), residual[None])
+    return bool(statistic > _ABSENT)
 
 
 def _splines(x: Array, n_fit: int, n_knots: int) -> Array:
@@ -207,8 +234,7 @@ def _solve(design: Array, target: Array) -> Array:
     """Solve least squares; what the rows do not tell stays near zero."""
     if not np.isfinite(design).all():
         return np.zeros(design.shape[1])
-    solution: Array = np.linalg.lstsq(design, target, rcond=1e-10)[0]
-    return solution
+    return np.asarray(np.linalg.lstsq(design, target, rcond=1e-10)[0], np.float64)
 
 
 def _missed(values: Array, target: Array, n_fit: int) -> float:
@@ -275,8 +301,8 @@ def _put(tree: Tree, leaf: Tree) -> Tree:
     return leaf if tree == variable(0) else tree
 
 
-def _sum(trees: Sequence[Tree]) -> Tree:
-    return _joined("add", trees)
+def _sum_below(transform: Transform, trees: Sequence[Tree]) -> Tree:
+    return transform.tree(_joined("add", trees))
 
 
 def _product(trees: Sequence[Tree]) -> Tree:

@@ -50,7 +50,7 @@ def search_stages(
     task: Task,
     wide: Task | None,
     out_of_time: Callable[[], bool],
-    separable: Callable[[], Iterable[list[Tree]]] = tuple,
+    separated: Iterable[list[Tree]] = (),
 ) -> Iterator[list[Tree] | None]:
     """Yield lists of formulas, the stages one by one, and None between turns.
 
@@ -66,11 +66,11 @@ def search_stages(
         The same with more rows, for when nothing is exact.
     out_of_time : callable
         Asked between blocks of work.
-    separable : callable
-        Gives formulas whose columns enter one by one, when short ones are done.
+    separated : iterable of list of tree
+        Formulas whose columns enter one by one, which come after short ones.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
-    dense = list(_dense(task, transforms))
+    dense = list(dense_fits(task, transforms))
     # The first exact formula ends the search. A long one waits for the pairs, which may
     # say it in fewer words.
     held = written(task, dense) if _exact_but_long(dense) else []
@@ -95,7 +95,7 @@ def search_stages(
                 break
             yield trees
     if not held:
-        yield from separable()
+        yield from separated
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
@@ -275,11 +275,25 @@ def _one_or_two(
     return found
 
 
-def _dense(
+def dense_fits(
     task: Task, transforms: Sequence[Transform]
 ) -> Iterator[tuple[Formulation, Hit]]:
-    """Polynomials, and quotients of polynomials, with all their terms at once."""
+    """Polynomials, and quotients of polynomials, with all their terms at once.
+
+    And polynomials of low degree that may hold logarithms as well.
+    """
     room = task.n_fit - _SPARE_ROWS
+    logarithms = task.columns.with_logarithms()
+    if len(logarithms) > len(task.columns):
+        for degree in (1, 2):
+            terms = polynomial(logarithms, degree)
+            if terms is None or len(terms) > min(room, _MOST_DENSE):
+                break
+            for transform in transforms:
+                formulation = Sum(transform, task.y, terms, task.n_fit)
+                hit = _dense_hit(formulation)
+                if hit is not None:
+                    yield formulation, hit
     for degree in range(2, 11):
         terms = polynomial(task.columns, degree)
         if terms is None or len(terms) > min(room, _MOST_DENSE):

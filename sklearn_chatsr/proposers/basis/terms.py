@@ -118,6 +118,16 @@ class Columns:
         """Give some of the rows."""
         return Columns(self.values[:, index], self.leaves, self.positive)
 
+    def with_logarithms(self) -> Columns:
+        """Add the logarithms of positive columns as columns of their own."""
+        logs = [j for j, is_positive in enumerate(self.positive) if is_positive]
+        values = np.log(self.values[logs])
+        return Columns(
+            np.concatenate([self.values, values]),
+            [*self.leaves, *(("log", self.leaves[j]) for j in logs)],
+            (*self.positive, *(bool(np.all(row > 0)) for row in values)),
+        )
+
     def combine(self, name: str, j: int, k: int) -> Columns:
         """Put a combination of two columns in their place.
 
