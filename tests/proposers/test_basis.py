@@ -72,10 +72,14 @@ def recovers(text, X, X_unseen):
         "1/(11 + log(x1)/43 + log(x1)^3/114)",
         "x3 - x1*(1 + x1)^x2",
         "3*(x1 + x2) - sqrt((3*x1 + x2)*(x1 + 3*x2))",
+        "4 + 3*log(x1) - (1 + log(x2))*x3 - log(x2)*log(x3)/2",
+        "x1*((x2 - x3) - x4*(x5 - x6))",
     ],
 )
 def test_laws_of_positive_columns_are_recovered(text):
-    assert recovers(text, positive(3), positive(3, 500)[400:])
+    n = max(3, len(Expression.from_infix(text).variables))
+
+    assert recovers(text, positive(n), positive(n, 500)[400:])
 
 
 @pytest.mark.parametrize(

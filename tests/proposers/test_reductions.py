@@ -125,3 +125,26 @@ def test_nothing_is_reduced_where_nothing_can_be():
     y = np.sin(X[:, 0] * X[:, 1]) + X[:, 2] * X[:, 0] ** 2 + np.exp(X[:, 1] - X[:, 2])
 
     assert reduce(X, y) == []
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_column_that_is_only_added_is_taken_away(noise):
+    X = draw(6, 4)
+    clean = X[:, 0] - X[:, 1] * np.exp(-X[:, 2] * X[:, 3])
+    rng = np.random.default_rng(2)
+    y = clean + noise * clean.std() * rng.standard_normal(len(X))
+
+    smallest = reduce(X, y)[0]
+
+    assert ("1", "1", "x1") in smallest.outside
+    assert "x1" not in smallest.columns.leaves
+    inner = Expression.from_tree(smallest.formulas("1", 0.0)[0])
+    rest = smallest.divisor * smallest.y
+    assert inner.evaluate(X) + rest == pytest.approx(y)
+
+
+def test_a_factor_is_no_addend():
+    X = draw(7, 3)
+    y = X[:, 0] * np.log(X[:, 1] + X[:, 2])
+
+    assert reduce(X, y)[0].outside == ()

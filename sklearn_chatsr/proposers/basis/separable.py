@@ -196,6 +196,7 @@ def _additive(
         basis @ coefficients[start:end]
         for basis, start, end in zip(centred, ends[:-1], ends[1:], strict=True)
     ]
+    parts[0] = parts[0] + coefficients[0]
     return parts, _missed(design @ coefficients, target, n_fit)
 
 
@@ -302,7 +303,11 @@ def _put(tree: Tree, leaf: Tree) -> Tree:
 
 
 def _sum_below(transform: Transform, trees: Sequence[Tree]) -> Tree:
-    return transform.tree(_joined("add", trees))
+    constant = sum(tree for tree in trees if isinstance(tree, float))
+    whole = _joined("add", trees)
+    if constant != 0 and transform.name != "y":
+        whole = ("add", whole, constant)
+    return transform.tree(whole)
 
 
 def _product(trees: Sequence[Tree]) -> Tree:
@@ -310,9 +315,9 @@ def _product(trees: Sequence[Tree]) -> Tree:
 
 
 def _joined(name: str, trees: Sequence[Tree]) -> Tree:
-    """Write a sum or a product; the fit puts a factor and a constant around it."""
-    first, *others = [t for t in trees if not isinstance(t, float)] or trees[:1]
-    whole = first
+    """Join what is no number; a number around all is left to the fit."""
+    first, *others = [t for t in trees if not isinstance(t, float)] or ["1"]
+    whole: Tree = first
     for tree in others:
         whole = (name, whole, tree)
     return whole

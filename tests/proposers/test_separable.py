@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.proposers.basis.separable import separable
+from sklearn_chatsr.proposers.basis.terms import Columns
+
+
+def draw(n_features, n_rows=300, low=0.5, high=4.0):
+    return np.random.default_rng(3).uniform(low, high, size=(n_rows, n_features))
+
+
+def formulas(X, y):
+    problem = Columns.of(X, y), y, lambda tree: [tree]
+    for trees in separable([problem], lambda: False):
+        yield from map(Expression.from_tree, trees)
+
+
+def least_missed(X, y):
+    fitter = ConstantFitter(X, y)
+    fits = [fitter.fit(e, start=e.constants, scale=True) for e in formulas(X, y)]
+    return min((fit.loss for fit in fits if not fit.failed), default=np.inf) / y.var()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1^2/(2 + x1^2) + 3*tanh(x2 - 1) + x3*exp(-x3)",
+        "(2 + 3*x1^0.27)*(1 + 0.2*log(x2))*(1 - 0.1*x3^1.1)",
+        "exp(-(x1 - 1)^2)/(1.2 + (x2 - 2.5)^2)",
+        "sin(2*x1 + 1)*exp(-x1/3)*sqrt(1 + x2^2)",
+        "1/(sqrt(x1) + 0.3*exp(0.8*x2))",
+    ],
+)
+def test_each_column_tells_its_own_law(text):
+    X = draw(len(Expression.from_infix(text).variables))
+
+    assert least_missed(X, Expression.from_infix(text).evaluate(X)) < 1e-20
+
+
+def test_noise_hides_the_digits_not_the_law():
+    law = Expression.from_infix("(2 + 3*x1^0.27)*(1 - 0.1*x2^1.1)")
+    X = draw(2, 500)
+    clean = law.evaluate(X)
+    noise = 0.05 * clean.std() * np.random.default_rng(0).normal(size=500)
+
+    y = clean + noise
+    fitter = ConstantFitter(X, y)
+    fits = [fitter.fit(e, start=e.constants, scale=True) for e in formulas(X, y)]
+    best = min(fits, key=lambda fit: fit.loss)
+
+    error = np.mean((best.expression.evaluate(X) - clean) ** 2) / clean.var()
+    assert error < 0.1 * 0.05**2
+
+
+@pytest.mark.parametrize("text", ["sin(x1*x2)", "x1/(x2 + x3)", "x1^x2"])
+def test_columns_that_act_together_are_left_alone(text):
+    X = draw(len(Expression.from_infix(text).variables))
+
+    assert list(formulas(X, Expression.from_infix(text).evaluate(X))) == []
+
+
+def test_a_column_without_a_say_enters_no_formula():
+    X = draw(3)
+    y = np.tanh(X[:, 0] - 2) + np.log(X[:, 1] + 0.3)
+
+    assert all("x3" not in e.tokens for e in formulas(X, y))
+
+
+def test_of_several_problems_the_most_separable_is_searched():
+    X = draw(2)
+    y = Expression.from_infix("x1^2/(2 + x1^2) + 3*tanh(x2 - 1)").evaluate(X)
+    mistaken = Columns.of(X, y).combine("add", 0, 1)
+    wrong = mistaken, y, lambda tree: [("neg", tree)]
+    right = Columns.of(X, y), y, lambda tree: [("abs", tree)]
+
+    found = [
+        tree for trees in separable([wrong, right], lambda: False) for tree in trees
+    ]
+
+    assert {tree[0] for tree in found} == {"abs"}
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (np.ones((100, 2)), np.arange(100.0)),
+        (draw(2, 20), np.arange(20.0)),
+        (draw(2, 100), np.full(100, 2.0)),
+        (np.round(draw(2, 100)), np.arange(100.0) % 3),
+    ],
+)
+def test_tables_that_show_nothing_give_nothing(X, y):
+    with np.errstate(all="raise"):
+        assert list(formulas(X, y)) == []
