@@ -109,7 +109,9 @@ class BasisProposer:
         tasks = self._tasks(columns, y, whole, None)
         if parts:
             transforms = [t for t in TRANSFORMS if t.applies(y)]
-            yield written(tasks[0], list(dense_fits(tasks[0], transforms)))
+            dense = written(tasks[0], list(dense_fits(tasks[0], transforms)))
+            if dense:
+                yield dense
         separated = separable([p for p in problems if len(p[0])], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
         for part in parts:
