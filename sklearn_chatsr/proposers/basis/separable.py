@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, count, product
 
 import numpy as np
 
@@ -46,7 +46,8 @@ _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
 _GOOD, _EXCELLENT = 0.1, 1e-4
 _ABSENT = 4.0  # an F statistic
 _BETTER = 10.0  # how much more the second best kind, or problem, may miss
-_SWEEPS, _SETTLED = 60, 0.97
+_PRODUCT_KNOTS = 4
+_SWEEPS, _SETTLED = 40, 0.97
 _FIT_SHARE = 0.75
 _SECONDS_PER_COLUMN = 0.6
 _CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
@@ -61,10 +62,9 @@ class _Model:
 
     Attributes
     ----------
-    parts : list of ndarray of shape (n_rows,)
-        Their values.
-    noise : list of float
-        What is unknown of each, as a share of its variance.
+    parts : list of (int, ndarray of shape (n_rows,), float)
+        A column, the values of a function of it, and what is unknown of them, as a
+        share of their variance.
     missed : float
         Share of the variance of the target that all together miss, on rows that they
         were not fitted on.
@@ -72,8 +72,7 @@ class _Model:
         Makes a formula of y of formulas of the parts.
     """
 
-    parts: list[Array]
-    noise: list[float]
+    parts: list[tuple[int, Array, float]]
     missed: float
     whole: Callable[[Sequence[Tree]], Tree]
 
@@ -103,18 +102,16 @@ def separable(
     """
     chosen: list[_Model] = []
     for columns, y, wrap in problems:
-        models = sorted(_models(columns.values, y, out_of_time), key=lambda m: m.missed)
+        models = _best_models(columns, y, out_of_time)
         if models and (not chosen or _BETTER * models[0].missed < chosen[0].missed):
             chosen, leaves, table, put = models, columns.leaves, columns.values, wrap
     for model in chosen[:2]:
         if model.missed > _BETTER * chosen[0].missed or out_of_time():
             return
         laws = []
-        for values, part, noise, leaf in zip(
-            table, model.parts, model.noise, leaves, strict=True
-        ):
-            found = _laws_of_one(values, part, noise, out_of_time)
-            laws.append([(bits, _put(tree, leaf)) for bits, tree in found])
+        for j, values, noise in model.parts:
+            found = _laws_of_one(table[j], values, noise, out_of_time)
+            laws.append([(bits, _put(tree, leaves[j])) for bits, tree in found])
         if not all(laws):
             return
         best = sorted(product(*laws), key=lambda parts: sum(b for b, _ in parts))
@@ -122,43 +119,100 @@ def separable(
         yield [tree for whole in wholes for tree in put(whole)]
 
 
-def _models(
-    table: Array, y: Array, out_of_time: Callable[[], bool]
-) -> Iterator[_Model]:
+def _best_models(
+    columns: Columns, y: Array, out_of_time: Callable[[], bool]
+) -> list[_Model]:
+    """Give the kinds of model that fit, the one that misses least first."""
+    table = columns.values
     if not 2 <= len(table) <= _MOST_COLUMNS or len(y) < _LEAST_ROWS:
-        return
+        return []
     n_fit = int(_FIT_SHARE * len(y))
     most = n_fit // (_ROWS_PER_PARAMETER * len(table))
     splines = [[_splines(x, n_fit, n) for x in table] for n in _KNOTS if n + 2 <= most]
-    for transform in TRANSFORMS:
-        if transform.name not in _ADDITIVE or not transform.applies(y):
-            continue
-        target = transform.forward(y)
-        fits = [_additive(bases, target, n_fit) for bases in splines]
-        if not fits or out_of_time():
-            return
-        parts, missed = min(fits, key=lambda fit: fit[1])
-        if _depends_on_products(table, target - sum(parts), missed):
-            continue
-        of_part = missed * target.var() / np.array([part.var() for part in parts])
-        if transform.name == "log(y)":
-            parts = [np.exp(part - part.mean()) for part in parts]
-            yield _Model(parts, list(of_part), missed, _product)
-        else:
-            whole = partial(_sum_below, transform)
-            yield _Model(parts, list(of_part), missed, whole)
-    if np.any(y > 0) and np.any(y < 0):
-        products = [_multiplicative(bases, y, n_fit) for bases in splines]
-        parts, missed = min(products, key=lambda fit: fit[1])
-        if missed > _GOOD:
-            return
-        values = np.array(parts)
-        values_of_y = np.prod(values, axis=0)
-        if _depends_on_products(table, y - values_of_y, missed):
-            return
-        others = np.where(values == 0, 0.0, values_of_y / values)
-        power = np.mean(np.square(others), axis=1) * values.var(axis=1)
-        yield _Model(parts, list(missed * y.var() / power), missed, _product)
+    models: list[_Model] = []
+    if not splines:
+        return models
+    transforms = [t for t in TRANSFORMS if t.name in _ADDITIVE and t.applies(y)]
+    for transform in transforms:
+        if not out_of_time():
+            models += _sums(table, splines, transform, y, n_fit)
+    if not out_of_time():
+        models += _products(table, splines[:_PRODUCT_KNOTS], y, n_fit)
+    least = min((model.missed for model in models), default=_GOOD)
+    if len(table) == 2:
+        # Sums and products are of this kind, too.
+        for transform in transforms:
+            straight = _straight(columns, splines, transform, y, n_fit)
+            models += [m for m in straight if _BETTER * m.missed < least]
+    return sorted(models, key=lambda model: model.missed)
+
+
+def _sums(
+    table: Array,
+    splines: Sequence[Sequence[Array]],
+    transform: Transform,
+    y: Array,
+    n_fit: int,
+) -> Iterator[_Model]:
+    """Fit ``T(y) = s1(x1) + s2(x2) + ...``."""
+    target = transform.forward(y)
+    fits = [_additive(bases, target, n_fit) for bases in splines]
+    parts, missed = min(fits, key=lambda fit: fit[1])
+    if _depends_on_products(table, target - sum(parts), missed):
+        return
+    noise = [missed * target.var() / part.var() for part in parts]
+    whole: Callable[[Sequence[Tree]], Tree] = partial(_sum_below, transform)
+    if transform.name == "log(y)":
+        parts, whole = [np.exp(part - part.mean()) for part in parts], _product_of
+    yield _Model(list(zip(count(), parts, noise, strict=False)), missed, whole)
+
+
+def _products(
+    table: Array, splines: Sequence[Sequence[Array]], y: Array, n_fit: int
+) -> Iterator[_Model]:
+    """Fit ``y = f1(x1) * f2(x2) * ... + c``."""
+    fits = [_multiplicative(bases, y, n_fit) for bases in splines]
+    parts, missed = min(fits, key=lambda fit: fit[1])
+    if missed > _GOOD:
+        return
+    values = np.array(parts)
+    together = np.prod(values, axis=0)
+    if _depends_on_products(table, y - together, missed):
+        return
+    others = np.where(values == 0, 0.0, together / values)
+    noise = missed * y.var() / (np.mean(np.square(others), axis=1) * values.var(axis=1))
+    yield _Model(list(zip(count(), parts, noise, strict=False)), missed, _product_of)
+
+
+def _straight(
+    columns: Columns,
+    splines: Sequence[Sequence[Array]],
+    transform: Transform,
+    y: Array,
+    n_fit: int,
+) -> Iterator[_Model]:
+    """Fit ``T(y) = a(x1) + b(x1) * x2``, with either column, and with logarithms."""
+    target = transform.forward(y)
+    for j, k in ((0, 1), (1, 0)):
+        lines = [(columns.values[k], columns.leaves[k])]
+        if columns.positive[k]:
+            lines.append((np.log(columns.values[k]), ("log", columns.leaves[k])))
+        for line, leaf in lines:
+            fits = []
+            for bases in splines:
+                basis = bases[j]
+                pair = [basis, basis * line[:, None]]
+                design = np.hstack(pair)
+                solved = np.split(_solve(design[:n_fit], target[:n_fit]), 2)
+                a, b = (basis @ coefficients for coefficients in solved)
+                fits.append((_missed(a + b * line, target, n_fit), a, b))
+            missed, a, b = min(fits, key=lambda fit: fit[0])
+            if missed > _EXCELLENT:
+                continue
+            left = missed * target.var()
+            noise = left / a.var(), left / (b.var() * np.mean(np.square(line)))
+            parts = [(j, a, noise[0]), (j, b, noise[1])]
+            yield _Model(parts, missed, partial(_line_below, transform, leaf))
 
 
 def _depends_on_products(table: Array, residual: Array, missed: float) -> bool:
@@ -205,6 +259,7 @@ def _multiplicative(
 ) -> tuple[list[Array], float]:
     """Fit one function after the other while the others stay as they are."""
     rng = np.random.default_rng(0)
+    one = np.ones((len(y), 1))
     best: tuple[list[Array], float] = ([], np.inf)
     for start in range(2):
         parts = [
@@ -215,12 +270,13 @@ def _multiplicative(
         for _ in range(_SWEEPS):
             for j, basis in enumerate(bases):
                 others = np.prod(parts[:j] + parts[j + 1 :], axis=0)
-                design = basis * others[:, None]
-                parts[j] = basis @ _solve(design[:n_fit], y[:n_fit])
+                design = np.hstack([basis * others[:, None], one])
+                *coefficients, offset = _solve(design[:n_fit], y[:n_fit])
+                parts[j] = basis @ np.array(coefficients)
                 size = np.sqrt(np.mean(np.square(parts[j])))
                 if j < len(bases) - 1 and size > 0:
                     parts[j] = parts[j] / size
-            whole = np.prod(parts, axis=0)
+            whole = np.prod(parts, axis=0) + offset
             left = float(np.mean(np.square(whole - y)[:n_fit]))
             if left > _SETTLED * before:
                 break
@@ -310,7 +366,12 @@ def _sum_below(transform: Transform, trees: Sequence[Tree]) -> Tree:
     return transform.tree(whole)
 
 
-def _product(trees: Sequence[Tree]) -> Tree:
+def _line_below(transform: Transform, leaf: Tree, trees: Sequence[Tree]) -> Tree:
+    intercept, slope = trees
+    return transform.tree(("add", intercept, ("mul", slope, leaf)))
+
+
+def _product_of(trees: Sequence[Tree]) -> Tree:
     return _joined("mul", trees)
 
 

@@ -99,6 +99,9 @@ def search_stages(
     pairs = _pairs(sums, prepared, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
+    if wide is not None:
+        # Quotients of many terms need many rows.
+        yield written(wide, list(dense_fits(wide, transforms[:1])))
     triples = _triples(sums, prepared, out_of_time)
     longer: list[tuple[Formulation, Hit]] = [
         (sums[t], hit) for t, (_, hits) in triples.items() for hit in hits
