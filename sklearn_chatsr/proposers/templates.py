@@ -342,7 +342,7 @@ def _sums(columns: Sequence[Tree]) -> Iterator[Tree]:
                     yield ("add", _scaled(("sq", a)), _scaled(curve))
 
 
-def _thresholds(columns: Sequence[str]) -> Iterator[Tree]:
+def _thresholds(columns: Sequence[Tree]) -> Iterator[Tree]:
     """Give a floor, a ceiling, a kink or a distance, alone and with another column."""
     few = columns[:_MOST_PAIRED]
     for x in few:
@@ -366,6 +366,31 @@ def _thresholds(columns: Sequence[str]) -> Iterator[Tree]:
         yield ("add", _scaled(a), _scaled(("abs", ("add", b, CONSTANT))))
 
 
+def _named(columns: Sequence[Tree]) -> Iterator[Tree]:
+    """Give curves of one column that have a name in some science."""
+    for x in columns[:_MOST_PAIRED]:
+        power: Tree = ("pow", x, CONSTANT)
+        rate: Tree = ("exp", _scaled(x))
+        wave: Tree = ("sin", _affine(x))
+        bell: Tree = ("exp", _scaled(("sq", ("add", ("log", x), CONSTANT))))
+        yield ("add", _scaled(rate), _scaled(rate))  # two decays
+        yield ("inv", ("add", "1", _scaled(power)))  # Hill
+        yield ("exp", _scaled(power))  # Weibull, Avrami
+        yield ("exp", _scaled(rate))  # Gompertz
+        for name in ("add", "sub"):
+            yield ("pow", (name, "1", ("exp", _affine(x))), CONSTANT)  # Richards
+        yield bell  # lognormal
+        yield ("div", bell, x)
+        yield ("div", power, ("sub", rate, "1"))  # Planck
+        yield ("add", _scaled(power), _scaled(power))  # Mie
+        yield ("add", _scaled(x), _scaled(power))
+        yield ("pow", ("add", ("sq", x), CONSTANT), CONSTANT)  # Moffat
+        yield ("mul", power, wave)
+        yield ("div", ("tanh", _scaled(x)), x)
+        yield ("sq", ("div", ("sin", _scaled(x)), x))  # a slit
+        yield ("inv", ("add", wave, CONSTANT))  # Airy
+
+
 _FAMILIES = (
     _single,
     _polynomials,
@@ -375,6 +400,16 @@ _FAMILIES = (
     _sums,
     _thresholds,
     _conics,
+    _named,
 )
 # Those that say something of one column alone.
-_OF_ONE = (_single, _polynomials, _ratios, _conics, _modulated, _sums)
+_OF_ONE = (
+    _single,
+    _polynomials,
+    _ratios,
+    _conics,
+    _modulated,
+    _sums,
+    _thresholds,
+    _named,
+)

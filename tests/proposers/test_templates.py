@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem, TemplateProposer
-from sklearn_chatsr.proposers.templates import power_laws, sparse_lines
+from sklearn_chatsr.proposers.templates import curves_of, power_laws, sparse_lines
 from sklearn_chatsr.selection import Archive, DescriptionLength
 
 
@@ -103,3 +104,28 @@ def test_sparse_lines_survive_a_repeated_column():
     X[:, 2] = X[:, 0]
 
     assert all(len(line.variables) == 2 for line in sparse_lines(X, X[:, 0] + X[:, 1]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3*exp(-0.4*x1) + 2*exp(-2.1*x1)",
+        "2*x1^2.6/(17.4 + x1^2.6)",
+        "1 - exp(-0.15*x1^1.7)",
+        "5*exp(-3*exp(-0.4*x1))",
+        "(1 - 0.7*exp(-0.3*x1))^3.2",
+        "exp(-2*(log(x1) - 0.7)^2)/x1",
+        "x1^3/(exp(1.4*x1) - 1)",
+        "4/x1^12 - 4/x1^6",
+        "1/(1 + 3*sin(1.7*x1)^2)",
+        "(sin(2*x1)/x1)^2",
+    ],
+)
+def test_curves_with_a_name_are_listed(text):
+    x = np.random.default_rng(0).uniform(0.8, 8.0, size=(200, 1))
+    y = Expression.from_infix(text).evaluate(x)
+    fitter = ConstantFitter(x, y)
+
+    fits = fitter.fit_many(map(Expression.from_tree, curves_of("x1")), scale=True)
+
+    assert min(fit.loss for fit in fits if fit and not fit.failed) < 1e-20 * y.var()
