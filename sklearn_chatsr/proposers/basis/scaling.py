@@ -54,15 +54,20 @@ class Scaling:
         Powers of the factor by column; those of the other columns are 0.
     power : Fraction
         Power of the factor for the target.
+    mixed : frozenset of int
+        Columns among them that pass through 0.
     """
 
     exponents: dict[int, int]
     power: Fraction
+    mixed: frozenset[int] = frozenset()
 
     @property
     def pivots(self) -> list[int]:
-        """Columns that the others can be divided by: their exponent is 1 or -1."""
-        return [j for j, a in self.exponents.items() if abs(a) == 1]
+        """Positive columns whose exponent is 1 or -1: the others are divided by it."""
+        return [
+            j for j, a in self.exponents.items() if abs(a) == 1 and j not in self.mixed
+        ]
 
 
 @np.errstate(all="ignore")
@@ -72,7 +77,7 @@ def find_scaling(X: Array, y: Array) -> Scaling | None:
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_columns)
-        Columns; positive ones can be involved.
+        Columns; positive ones can be involved, and divided by them others as well.
     y : ndarray of shape (n_rows,)
         The target; a law of one sign shows more.
 
@@ -88,13 +93,17 @@ def find_scaling(X: Array, y: Array) -> Scaling | None:
     if np.mean(inner) > _ENOUGH_ROWS:
         X, y = X[inner], y[inner]
     degree = degree_for(X)
-    involved = np.flatnonzero(X.min(axis=0) > SPAN * X.max(axis=0))
-    if degree == 0 or len(involved) == 0:
+    positive = X.min(axis=0) > SPAN * X.max(axis=0)
+    if degree == 0 or not positive.any():
         return None
+    mixed = (X.min(axis=0) < 0) & (X.max(axis=0) > 0)
+    involved = np.flatnonzero(positive | mixed)
     one_sign = bool(np.all(y > 0) or np.all(y < 0))
     target = np.log(np.abs(y)) if one_sign else y / y.std()
-    data = _Data(X, X.copy(), target, one_sign)
-    data.logarithms[:, involved] = np.log(X[:, involved])
+    data = _Data(
+        X, X.copy(), target, one_sign, frozenset(map(int, np.flatnonzero(mixed)))
+    )
+    data.logarithms[:, positive] = np.log(X[:, positive])
     if not (np.isfinite(data.logarithms).all() and np.isfinite(data.target).all()):
         return None
     for each in range(degree, 1, -1):
@@ -106,17 +115,18 @@ def find_scaling(X: Array, y: Array) -> Scaling | None:
 
 @dataclass(frozen=True)
 class _Data:
-    """Columns, their logarithms where possible, and the target, likewise."""
+    """Columns, their logarithms where possible, the target likewise; mixed ones."""
 
     columns: Array
     logarithms: Array
     target: Array
     is_log: bool
+    mixed: frozenset[int]
 
     def table(self, in_logarithms: Collection[int]) -> Array:
         """Give some columns in logarithms and the others as they are."""
         chosen = self.columns.copy()
-        some = list(in_logarithms)
+        some = list(set(in_logarithms) - self.mixed)
         chosen[:, some] = self.logarithms[:, some]
         return chosen
 
@@ -154,8 +164,9 @@ def _find(data: _Data, involved: npt.NDArray[np.intp], degree: int) -> Scaling |
         distance = abs(float(mean @ direction) - float(power))
         if distance > _FARTHEST or (len(used) == 1 and power == 0):
             continue
-        found = Scaling({int(involved[k]): int(direction[k]) for k in used}, power)
-        if _holds(found, data, in_logarithms, degree):
+        exponents = {int(involved[k]): int(direction[k]) for k in used}
+        found = Scaling(exponents, power, data.mixed & exponents.keys())
+        if found.pivots and _holds(found, data, in_logarithms, degree):
             return found
     return None
 
@@ -167,9 +178,9 @@ def _smooth_in_logarithms(
 
     All, but for those in which the target is much smoother without, such as angles.
     """
-    chosen = set(map(int, involved))
+    chosen = set(map(int, involved)) - data.mixed
     best = _missed(data, chosen, degree)
-    for j in map(int, involved):
+    for j in sorted(chosen):
         without = chosen - {j}
         left = _missed(data, without, degree)
         if left < _MUCH_SMOOTHER * best:
@@ -190,7 +201,9 @@ def _holds(found: Scaling, data: _Data, in_logarithms: set[int], degree: int) ->
     base = table[:, pivot]
     changed = table.copy()
     for j, exponent in found.exponents.items():
-        if j != pivot:
+        if j in found.mixed:
+            changed[:, j] *= np.exp(-sign * exponent * base)
+        elif j != pivot:
             changed[:, j] -= sign * exponent * base
     divided = data.divided(float(sign * found.power) * base)
     inside, outside = polynomial_around(standardised(changed), pivot, degree)
