@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from fractions import Fraction
+from itertools import permutations
 
 from sklearn_chatsr.expressions.exact_numbers import (
     ArithmeticFaultError,
     Node,
     Number,
     is_number,
+    over,
     plus,
     times,
 )
@@ -145,6 +147,7 @@ def _size(node: Node) -> int:
 def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
     if isinstance(node, tuple) and node[0] == "+":
         yield from _with_common_factors(node)
+        yield from _with_squares(node)
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
@@ -205,6 +208,32 @@ def _with_common_factors(node: Node) -> Iterator[Node]:
             rest = [term for i, term in enumerate(terms) if i not in some]
             together = make_product([(base, least), (add_up(shared), 1)])
             yield add_up([*rest, (together, 1), (1, constant)])
+
+
+def _with_squares(node: Node) -> Iterator[Node]:
+    """Write a*x^2 + 2*a*k*x*y + a*k^2*y^2 as a*(x + k*y)^2."""
+    _, constant, terms = node
+    coefficients: dict[Node, Number] = dict(terms)
+    roots: dict[Node, Node] = {}
+    for term in coefficients:
+        [(base, power), *others] = _factors(term)
+        if not others and isinstance(power, int) and power > 0 and power % 2 == 0:
+            roots[term] = make_product([(base, power // 2)])
+    if constant != 0:
+        coefficients[1], roots[1] = constant, 1
+    for first, second in permutations(roots, 2):
+        if first == 1:
+            continue
+        a, b = coefficients[first], coefficients[second]
+        mixed = make_product([(roots[first], 1), (roots[second], 1)])
+        share = over(coefficients.get(mixed, 0), times(2, a))
+        gap = plus(b, times(-1, times(a, times(share, share))))
+        if share == 0 or abs(gap) > _CANCELLED * abs(b):
+            continue
+        line = add_up([(roots[first], 1), (roots[second], share)])
+        gone = (first, second, mixed)
+        rest = [(t, c) for t, c in coefficients.items() if t not in gone]
+        yield add_up([*rest, (make_product([(line, 2)]), a)])
 
 
 def _with_cleared_sums(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:

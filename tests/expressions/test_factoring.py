@@ -30,6 +30,9 @@ def test_values_never_change_and_nothing_grows(expression):
         ("exp(2.3*x1 - 2.3*x2)", "exp(2.3*(x1 - x2))"),
         ("(x1 + x2)^2 - 2*x1*x2", "x1^2 + x2^2"),
         ("0.3*(x1 - 10)^2 + 6*x1 - 30", "0.3*x1^2"),
+        ("x1^2 - 2*(x1*x2 + x3*x4) + x2^2 + x3^2 + x4^2", "(x1 - x2)^2 + (x3 - x4)^2"),
+        ("2*x1^2 + 6*x1*x2 + 4.5*x2^2", "2*(x1 + 1.5*x2)^2"),
+        ("x1^4 - 2*x1^2 + 1 + x2", "(x1^2 - 1)^2 + x2"),
     ],
 )
 def test_what_terms_share_is_written_once(text, shorter):
