@@ -17,17 +17,16 @@ functions of one variable, by alternating least squares.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, count, product
+from itertools import combinations, count, islice, product
 
 import numpy as np
 
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
 from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.smooth import f_statistics, standardised
 from sklearn_chatsr.proposers.basis.stages import search_stages
@@ -49,7 +48,9 @@ _BETTER = 10.0  # how much more the second best kind, or problem, may miss
 _PRODUCT_KNOTS = 4
 _SWEEPS, _SETTLED = 40, 0.97
 _FIT_SHARE = 0.75
-_SECONDS_PER_COLUMN = 0.6
+_STAGES = 7  # up to sums of two terms
+# A short curve that is this near to values that are known so well is their law.
+_SHORT, _PRECISE, _NEAR = 12, 1e-6, 3.0
 _CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
 _PER_STAGE, _PER_COLUMN, _WHOLES = 15, 4, 24
 _NODE_BITS, _WORTH_ROWS = 4.0, 100
@@ -314,30 +315,28 @@ def _laws_of_one(
     constant = (0.0, float(values.mean()))
     if not (np.isfinite(values).all() and spread > 0 and noise < 1):
         return [constant] if np.isfinite(values).all() else []
-    started = time.monotonic()
-
-    def is_over() -> bool:
-        return out_of_time() or time.monotonic() - started > _SECONDS_PER_COLUMN
-
-    leaf = variable(0)
-    column = Columns(x[None], [leaf], (bool(np.all(x > 0)),))
-    n_fit = min(128, int(0.7 * len(x)))
-    task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)
-    trees: list[Tree] = curves_of(leaf)
-    for found in search_stages(task, None, is_over):
-        if found is None:
-            break
-        trees += found
-    expressions = dict.fromkeys(map(Expression.from_tree, trees))
     fitter = ConstantFitter(x[:, None], values, n_starts=4)
-    valued = [e for e in expressions if e.constants]
-    fits = fitter.fit_many([e for e in expressions if not e.constants], scale=True)
-    fits += [fitter.fit(e, start=e.constants, scale=True) for e in valued]
+    fits = fitter.fit_many(
+        map(Expression.from_tree, curves_of(variable(0))), scale=True
+    )
 
     def bits(expression: Expression, loss: float) -> float:
         share = max(loss / spread, noise, _LEAST_NOISE)
         return 0.5 * _WORTH_ROWS * float(np.log2(share)) + _NODE_BITS * expression.size
 
+    def is_law(fit: ConstantFit | None) -> bool:
+        if fit is None or fit.failed or fit.expression.size > _SHORT:
+            return False
+        return noise < _PRECISE and fit.loss < _NEAR * noise * spread
+
+    if not any(map(is_law, fits)):
+        column = Columns(x[None], [variable(0)], (bool(np.all(x > 0)),))
+        n_fit = min(128, int(0.7 * len(x)))
+        task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)
+        stages = islice(search_stages(task, None, out_of_time), _STAGES)
+        trees = dict.fromkeys(tree for found in stages for tree in found or [])
+        for expression in map(Expression.from_tree, trees):
+            fits.append(fitter.fit(expression, start=expression.constants, scale=True))
     ranked = sorted(
         (bits(fit.expression, fit.loss), number, fit)
         for number, fit in enumerate(fits)
