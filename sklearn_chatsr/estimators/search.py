@@ -215,7 +215,8 @@ class Search:
                     if not batch:
                         break
                     self._take(batch, name, progress)
-                    self._refine(progress)
+                    if name != "templates":
+                        self._refine(progress)
                     short = _PLAINLY_SHORT if name == "templates" else _SHORT
                     if self._is_over() or self._is_found(short):
                         # What is exact may still hold what float64 cannot see.
@@ -230,6 +231,8 @@ class Search:
                         break
                 else:
                     del speaking[name]
+                # Each batch of templates is better than the last: one turn for all.
+                self._refine(progress)
                 self.intake.prune_best(_PRUNED_PER_TURN)
                 if self._is_over() or self._is_found(_SHORT):
                     return
