@@ -91,6 +91,8 @@ def test_of_several_problems_the_most_separable_is_searched():
         (draw(2, 20), np.arange(20.0)),
         (draw(2, 100), np.full(100, 2.0)),
         (np.round(draw(2, 100)), np.arange(100.0) % 3),
+        (1.0 + 1e-15 * draw(2, 100), np.arange(100.0) % 7),
+        (np.where(np.arange(200).reshape(100, 2) < 1, np.inf, 1.0), np.arange(100.0)),
     ],
 )
 def test_tables_that_show_nothing_give_nothing(X, y):

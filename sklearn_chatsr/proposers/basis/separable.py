@@ -81,7 +81,6 @@ class _Model:
 Wrap = Callable[[Tree], Sequence[Tree]]
 
 
-@np.errstate(all="ignore")
 def separable(
     problems: Sequence[tuple[Columns, Array, Wrap]], out_of_time: Callable[[], bool]
 ) -> Iterator[list[Tree]]:
@@ -120,12 +119,15 @@ def separable(
         yield [tree for whole in wholes for tree in put(whole)]
 
 
+@np.errstate(all="ignore")
 def _best_models(
     columns: Columns, y: Array, out_of_time: Callable[[], bool]
 ) -> list[_Model]:
     """Give the kinds of model that fit, the one that misses least first."""
     table = columns.values
     if not 2 <= len(table) <= _MOST_COLUMNS or len(y) < _LEAST_ROWS:
+        return []
+    if not (np.isfinite(table).all() and np.isfinite(y).all()):
         return []
     n_fit = int(_FIT_SHARE * len(y))
     most = n_fit // (_ROWS_PER_PARAMETER * len(table))
@@ -235,6 +237,8 @@ def _splines(x: Array, n_fit: int, n_knots: int) -> Array:
     if len(levels) <= n_knots:
         return (x[:, None] == levels).astype(np.float64)
     knots = np.quantile(levels, np.linspace(0.0, 1.0, n_knots))[:, None]
+    if not np.all(np.diff(knots[:, 0]) > 0):  # values that float64 hardly tells apart
+        return np.column_stack([np.ones_like(x), standardised(x)])
     splines = SplineTransformer(degree=3, knots=knots, extrapolation="linear")
     found: Array = splines.fit(x[:n_fit, None]).transform(x[:, None])
     return found
@@ -292,7 +296,11 @@ def _solve(design: Array, target: Array) -> Array:
     """Solve least squares; what the rows do not tell stays near zero."""
     if not np.isfinite(design).all():
         return np.zeros(design.shape[1])
-    return np.asarray(np.linalg.lstsq(design, target, rcond=1e-10)[0], np.float64)
+    try:
+        solution = np.linalg.lstsq(design, target, rcond=1e-10)[0]
+    except np.linalg.LinAlgError:
+        solution = np.zeros(design.shape[1])
+    return np.asarray(solution, np.float64)
 
 
 def _missed(values: Array, target: Array, n_fit: int) -> float:
@@ -301,6 +309,7 @@ def _missed(values: Array, target: Array, n_fit: int) -> float:
     return left / spread if spread > 0 and np.isfinite(left) else np.inf
 
 
+@np.errstate(all="ignore")
 def _laws_of_one(
     x: Array, values: Array, noise: float, out_of_time: Callable[[], bool]
 ) -> list[tuple[float, Tree]]:
