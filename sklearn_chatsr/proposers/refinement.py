@@ -216,8 +216,8 @@ class _Refiner:
             if norm <= 0:
                 continue
             slope = float(centred @ residual) / norm
-            if slope**2 * norm > gain:
-                gain = slope**2 * norm
+            if slope * slope * norm > gain:
+                gain = slope * slope * norm
                 best = slope, exponent * np.eye(len(self.logs))[j]
         if best is not None:
             yield best

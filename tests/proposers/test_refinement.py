@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -140,3 +141,17 @@ def test_refinement_alone_starts_from_the_baselines():
     regressor = ChatSRRegressor(proposers=("refinement",), random_state=0).fit(X, y)
 
     assert regressor.score(X, y) > 1 - 1e-12
+
+
+def test_a_slope_whose_square_float64_cannot_hold_is_no_accident():
+    # A column of 1e-90 beside a target of 1e70.
+    X = np.random.default_rng(0).uniform(1, 3, (60, 2)) * [1e-90, 1.0]
+    y = 1e70 * (X[:, 0] / 1e-90 - X[:, 1] ** 2)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ChatSRRegressor(
+            proposers=("templates", "refinement"), max_time=5, random_state=0
+        ).fit(X, y)
+
+    assert model.score(X, y) > 0.9
