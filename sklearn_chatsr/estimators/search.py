@@ -231,7 +231,7 @@ class Search:
                         break
                 else:
                     del speaking[name]
-                # Each batch of templates is better than the last: one turn for all.
+                # Of templates only what all of them came to is worth the time.
                 self._refine(progress)
                 self.intake.prune_best(_PRUNED_PER_TURN)
                 if self._is_over() or self._is_found(_SHORT):

@@ -383,10 +383,10 @@ def _named(columns: Sequence[Tree]) -> Iterator[Tree]:
         yield ("div", bell, x)
         yield ("div", power, ("sub", rate, "1"))  # Planck
         yield ("add", _scaled(power), _scaled(power))  # Mie
-        yield ("add", _scaled(x), _scaled(power))
+        yield ("add", _scaled(x), _scaled(power))  # Ramberg and Osgood
         yield ("pow", ("add", ("sq", x), CONSTANT), CONSTANT)  # Moffat
-        yield ("mul", power, wave)
-        yield ("div", ("tanh", _scaled(x)), x)
+        yield ("mul", power, wave)  # a growing wave
+        yield ("div", ("tanh", _scaled(x)), x)  # a fin
         yield ("sq", ("div", ("sin", _scaled(x)), x))  # a slit
         yield ("inv", ("add", wave, CONSTANT))  # Airy
 

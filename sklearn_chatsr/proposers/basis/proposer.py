@@ -112,6 +112,7 @@ class BasisProposer:
             dense = written(tasks[0], list(dense_fits(tasks[0], transforms)))
             if dense:
                 yield dense
+        # Searched once, by the search that is the first to come so far.
         separated = separable([p for p in problems if len(p[0])], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
         for part in parts:

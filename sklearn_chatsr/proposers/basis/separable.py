@@ -28,7 +28,11 @@ from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
 from sklearn_chatsr.proposers.basis.library import Caps
-from sklearn_chatsr.proposers.basis.smooth import f_statistics, standardised
+from sklearn_chatsr.proposers.basis.smooth import (
+    f_statistics,
+    is_absent,
+    standardised,
+)
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
@@ -43,10 +47,9 @@ _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
 # Shares of the variance that splines may miss where nothing of it depends on products
 # of the columns, and whatever it depends on.
 _GOOD, _EXCELLENT = 0.1, 1e-4
-_ABSENT = 4.0  # an F statistic
 _BETTER = 10.0  # how much more the second best kind, or problem, may miss
-_PRODUCT_KNOTS = 4
-_SWEEPS, _SETTLED = 40, 0.97
+# Products take many sweeps: not with the most knots, and no longer than they help.
+_PRODUCT_KNOTS, _SWEEPS, _SETTLED = 4, 40, 0.97
 _FIT_SHARE = 0.75
 _STAGES = 7  # up to sums of two terms
 # A short curve that is this near to values that are known so well is their law.
@@ -55,6 +58,8 @@ _CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
 _PER_STAGE, _PER_COLUMN, _WHOLES = 15, 4, 24
 _NODE_BITS, _WORTH_ROWS = 4.0, 100
 _LEAST_NOISE = 1e-14
+
+Wrap = Callable[[Tree], Sequence[Tree]]
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,6 @@ class _Model:
     parts: list[tuple[int, Array, float]]
     missed: float
     whole: Callable[[Sequence[Tree]], Tree]
-
-
-Wrap = Callable[[Tree], Sequence[Tree]]
 
 
 def separable(
@@ -161,7 +163,7 @@ def _sums(
     target = transform.forward(y)
     fits = [_additive(bases, target, n_fit) for bases in splines]
     parts, missed = min(fits, key=lambda fit: fit[1])
-    if _depends_on_products(table, target - sum(parts), missed):
+    if not _is_all(table, target - sum(parts), missed):
         return
     noise = [missed * target.var() / part.var() for part in parts]
     whole: Callable[[Sequence[Tree]], Tree] = partial(_sum_below, transform)
@@ -180,7 +182,7 @@ def _products(
         return
     values = np.array(parts)
     together = np.prod(values, axis=0)
-    if _depends_on_products(table, y - together, missed):
+    if not _is_all(table, y - together, missed):
         return
     others = np.where(values == 0, 0.0, together / values)
     noise = missed * y.var() / (np.mean(np.square(others), axis=1) * values.var(axis=1))
@@ -218,15 +220,17 @@ def _straight(
             yield _Model(parts, missed, partial(_line_below, transform, leaf))
 
 
-def _depends_on_products(table: Array, residual: Array, missed: float) -> bool:
-    """Tell whether what the splines miss depends on products of the columns."""
-    if missed <= _EXCELLENT or not missed <= _GOOD:
-        return missed > _GOOD
+def _is_all(table: Array, residual: Array, missed: float) -> bool:
+    """Tell whether nothing that the splines miss depends on products of the columns."""
+    if missed <= _EXCELLENT:
+        return True
+    if missed > _GOOD:
+        return False
     columns = standardised(table.T).T
     products = [a * b for a, b in combinations(columns, 2)]
     ones = np.ones((len(residual), 1))
     [statistic] = f_statistics(ones, np.column_stack(products), residual[None])
-    return bool(statistic > _ABSENT)
+    return is_absent(float(statistic))
 
 
 def _splines(x: Array, n_fit: int, n_knots: int) -> Array:

@@ -292,22 +292,14 @@ def dense_fits(
             terms = polynomial(logarithms, degree)
             if terms is None or len(terms) > min(room, _MOST_DENSE):
                 break
-            for transform in transforms:
-                formulation = Sum(transform, task.y, terms, task.n_fit)
-                hit = _dense_hit(formulation)
-                if hit is not None:
-                    yield formulation, hit
+            yield from _dense_sums(task, terms, transforms)
     for degree in range(2, 11):
         terms = polynomial(task.columns, degree)
         if terms is None or len(terms) > min(room, _MOST_DENSE):
             break
         if not np.isfinite(terms.values).all():
             break
-        for transform in transforms:
-            formulation = Sum(transform, task.y, terms, task.n_fit)
-            hit = _dense_hit(formulation)
-            if hit is not None:
-                yield formulation, hit
+        yield from _dense_sums(task, terms, transforms)
         if 2 * len(terms) <= room:
             quotient = Sum(TRANSFORMS[0], task.y, terms, task.n_fit, terms)
             hit = _dense_hit(quotient)
@@ -331,6 +323,16 @@ def _beside_polynomial(
     ]
     found = _one_or_two(sums, _MOST_QUOTIENT_TERMS, out_of_time)
     yield from (item for item in found if item[1].fvu < 1e-12)
+
+
+def _dense_sums(
+    task: Task, terms: Terms, transforms: Sequence[Transform]
+) -> Iterator[tuple[Formulation, Hit]]:
+    for transform in transforms:
+        formulation = Sum(transform, task.y, terms, task.n_fit)
+        hit = _dense_hit(formulation)
+        if hit is not None:
+            yield formulation, hit
 
 
 def _dense_hit(formulation: Formulation) -> Hit | None:
