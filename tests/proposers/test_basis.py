@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem
@@ -190,6 +191,19 @@ def test_the_law_leads_under_noise(noise):
     fvu = np.mean((best.expression.evaluate(X) - clean) ** 2) / np.var(clean)
     assert fvu < 0.05 * noise**2 + 1e-9
     assert best.complexity <= 14
+
+
+def test_under_much_noise_the_loop_tells_the_law_from_curves_like_it():
+    # A root beside a constant leaves as little of these rows as the exponential.
+    X = positive(3, 500)
+    clean = law_of("x1*exp(-x2) + x3", X)
+    y = clean + 0.1 * np.std(clean) * np.random.default_rng(0).normal(size=500)
+
+    model = ChatSRRegressor(proposers=("basis",), max_time=20, random_state=0)
+    best = model.fit(X, y).expression_
+
+    assert np.mean((best.evaluate(X) - clean) ** 2) < 1e-9 * np.var(clean)
+    assert best.size <= 14
 
 
 @pytest.mark.parametrize(
