@@ -66,10 +66,12 @@ class Effort:
         return [[name for name in names if name in proposers] for names in rounds]
 
 
+_FIRST = ("basis", "templates", "basis")  # a first look, and the search proper
 _CHEAP = (("templates", "basis"), ("evolution",))
 # Loading torch takes seconds, so the model comes when the others have had two turns.
 _ROUNDS = (
-    *_CHEAP,
+    _FIRST,
+    *_CHEAP[1:],
     *_CHEAP,
     ("model", "basis"),
     *_CHEAP[1:] * 2,
@@ -82,7 +84,7 @@ EFFORTS: dict[EffortName, Effort] = {
         n_formulas=20,
         n_generations=10,
         per_turn=10,
-        rounds=(("templates", "basis"), ("evolution", "model")),
+        rounds=(_FIRST, ("evolution", "model")),
     ),
     "default": Effort(
         max_time=12.0,

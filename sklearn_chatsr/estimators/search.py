@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 from sklearn_chatsr.estimators.answer import choose_in_general, refit_on_all
@@ -17,7 +18,7 @@ from sklearn_chatsr.estimators.intake import BASELINE, Intake
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions import Expression, is_integer, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
@@ -30,11 +31,15 @@ _PRUNED_PER_TURN = 6
 # longer one may have a shorter form, which the rest of a round can show; the listed
 # templates write a law longer than the basis search does.
 _PLAINLY_SHORT, _SHORT = 12, 14
+# Exact polynomials come as products already: the search does not shorten them.
+_POLYNOMIAL = frozenset({"add", "sub", "mul", "div", "neg", "inv", "sq", "cube"})
+_FEW_DIGITS = 6
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
+_RANKED = 0.7  # correlation of ranks
 _REFINEMENT = "refinement"
 
 
@@ -204,7 +209,8 @@ class Search:
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
                 return
-            self._refine(progress)
+            if number or not names:
+                self._refine(progress)
             for name in names:
                 if name not in speaking:
                     n_begun += 1
@@ -276,13 +282,11 @@ class Search:
         return time.monotonic() >= self.deadline
 
     def _is_found(self, short: int) -> bool:
-        """Tell whether a formula of at most so many nodes is exact."""
+        """Tell whether a formula of so many nodes, or a polynomial, is exact."""
         best = min(self.archive, key=lambda c: c.bits, default=None)
-        return (
-            best is not None
-            and best.complexity <= short
-            and self.archive.cost.at_floor(best.loss)
-        )
+        if best is None or not self.archive.cost.at_floor(best.loss):
+            return False
+        return best.complexity <= short or _is_plain_polynomial(best.expression)
 
     def _is_done(self, n_rounds: int) -> bool:
         """Tell whether a short formula is as good as rounding or noise let it be.
@@ -319,8 +323,11 @@ class Search:
         # The rows are in the order of the columns: take them from all over.
         rows = self.rows.judge[:: -(-len(self.rows.judge) // _NOISE_ROWS)]
         X, y = self.table.X[rows], self.table.y[rows]
-        residual = y - candidate.expression.evaluate(X)
-        return is_noise(X, residual, seed=self.table.seed)
+        predicted = candidate.expression.evaluate(X)
+        # A few large values can be most of the variance.
+        if spearmanr(predicted, y).statistic < _RANKED:
+            return False
+        return is_noise(X, y - predicted, seed=self.table.seed)
 
     def choose(self, archive: Archive, thorough: bool = True) -> Candidate:
         """Choose the answer.
@@ -378,6 +385,32 @@ def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
             line = ("add", line, ("mul", "C", x))
         trees.append(line)
     return [Expression.from_tree(tree) for tree in trees]
+
+
+def _is_plain_polynomial(expression: Expression) -> bool:
+    """Tell whether it is a polynomial with coefficients of a few digits.
+
+    Or one over a product.
+    """
+    constants = expression.constants or ()
+    if any(float(f"{c:.{_FEW_DIGITS}g}") != c for c in constants):
+        return False
+
+    def is_polynomial(tree: Tree) -> bool:
+        if not isinstance(tree, tuple):
+            return True
+        if tree[0] == "pow":
+            power = tree[2]
+            return (
+                isinstance(power, str) and is_integer(power) and is_polynomial(tree[1])
+            )
+        if tree[0] in ("div", "inv"):
+            below = Expression.from_tree(tree[-1]).tokens
+            if "add" in below or "sub" in below:
+                return False
+        return tree[0] in _POLYNOMIAL and all(map(is_polynomial, tree[1:]))
+
+    return is_polynomial(expression.to_tree())
 
 
 def _best(archive: Archive, selection: Selection) -> Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import permutations
@@ -10,13 +11,20 @@ from sklearn_chatsr.expressions.exact_numbers import (
     ArithmeticFaultError,
     Node,
     Number,
+    exact,
     is_number,
     over,
     plus,
     times,
 )
 from sklearn_chatsr.expressions.expression import Expression, flatten
-from sklearn_chatsr.expressions.normal_form import add_up, make_product, normal_form
+from sklearn_chatsr.expressions.normal_form import (
+    add_up,
+    make_function,
+    make_product,
+    normal_form,
+)
+from sklearn_chatsr.expressions.polynomial_factors import products_of_sums
 from sklearn_chatsr.expressions.simplification import as_expression, build
 from sklearn_chatsr.expressions.vocabulary import CONSTANT
 
@@ -112,7 +120,11 @@ def _factored(node: Node, positive: frozenset[str]) -> Node:
         node = (node[0], *(_factored(argument, positive) for argument in node[1:]))
         if node[0] == "abs" and _is_positive(node[1], positive):
             return node[1]
-    return min((_climbed(n, positive) for n in (node, _spread_out(node))), key=_size)
+    spread = _spread_out(node)
+    written = [node, spread]
+    if _is_sum(spread):
+        written += products_of_sums(spread)
+    return min((_climbed(n, positive) for n in written), key=_size)
 
 
 def _is_positive(node: Node, positive: frozenset[str]) -> bool:
@@ -148,9 +160,11 @@ def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
     if isinstance(node, tuple) and node[0] == "+":
         yield from _with_common_factors(node)
         yield from _with_squares(node)
+        yield from _with_phases(node)
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
+        yield from _with_moved_exponential(node[1])
 
 
 def _spread_out(node: Node) -> Node:
@@ -236,6 +250,26 @@ def _with_squares(node: Node) -> Iterator[Node]:
         yield add_up([*rest, (make_product([(line, 2)]), a)])
 
 
+def _with_phases(node: Node) -> Iterator[Node]:
+    """Write a*sin(u) + b*cos(u), with a or b no whole number, as c*sin(u + d)."""
+    _, constant, terms = node
+    coefficients: dict[Node, Number] = dict(terms)
+    for term, a in terms:
+        for base, power in _factors(term):
+            if power != 1 or not isinstance(base, tuple) or base[0] != "sin":
+                continue
+            others = [f for f in _factors(term) if f[0] != base]
+            twin = make_product([*others, (make_function("cos", base[1]), 1)])
+            b = coefficients.get(twin, 0)
+            if b == 0 or not (isinstance(a, float) or isinstance(b, float)):
+                continue
+            size, shift = math.hypot(a, b), math.atan(float(b) / float(a))
+            turned = make_function("sin", add_up([(base[1], 1), (shift, 1)]))
+            rest = [(t, c) for t, c in terms if t not in (term, twin)]
+            whole = make_product([*others, (turned, 1)])
+            yield add_up([*rest, (whole, math.copysign(size, a)), (constant, 1)])
+
+
 def _with_cleared_sums(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:
     """Multiply every sum so that one base is in no denominator, and divide again."""
     inner = [t for base, _ in factors if _is_sum(base) for t in base[2]]
@@ -262,6 +296,21 @@ def _with_emptied_roots(factors: Factors, positive: frozenset[str]) -> Iterator[
             if base in positive:
                 rest = make_product([f for f in product[1] if f[0] != base])
                 yield make_product([*others, (base, inner * power), (rest, power)])
+
+
+def _with_moved_exponential(factors: Factors) -> Iterator[Node]:
+    """Write exp(-a)/(exp(b - a) + 1) as 1/(exp(b) + exp(a)), which overflows later."""
+    for i, (base, power) in enumerate(factors):
+        if not (isinstance(base, tuple) and base[0] == "exp"):
+            continue
+        for j, (total, outer) in enumerate(factors):
+            if not _is_sum(total) or not isinstance(outer, int):
+                continue
+            share = exact(Fraction(power) / outer)
+            terms = [(make_product([(t, 1), (base, share)]), c) for t, c in total[2]]
+            terms.append((make_product([(base, share)]), total[1]))
+            rest = [f for k, f in enumerate(factors) if k not in (i, j)]
+            yield make_product([*rest, (add_up(terms), outer)])
 
 
 def _is_sum(node: Node) -> bool:

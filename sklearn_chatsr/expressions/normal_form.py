@@ -103,7 +103,7 @@ def _normal_unary(name: str, a: Node) -> Node:
     exponent = {"inv": -1, "sq": 2, "cube": 3, "sqrt": HALF, "cbrt": THIRD}.get(name)
     if exponent is not None:
         return make_product([(a, exponent)])
-    return _function(name, a)
+    return make_function(name, a)
 
 
 def add_up(parts: Iterable[tuple[Node, Number]]) -> Node:
@@ -269,7 +269,7 @@ class _Product:
         for base, inner in factors:
             even = _is_even(inner) and has_real_root(inner)
             if even and not has_real_root(exponent):
-                base = _function("abs", base)
+                base = make_function("abs", base)
             combined = OPEN if OPEN in (inner, exponent) else exact(inner * exponent)
             self.multiply(base, as_exponent(combined))
 
@@ -307,7 +307,7 @@ class _Product:
         return add_up([(("*", tuple(factors)), self.coefficient)])
 
     def _take_exponential(self) -> None:
-        node = _function("exp", self.exponential)
+        node = make_function("exp", self.exponential)
         self.exponential = 0
         if isinstance(node, tuple) and node[0] == "exp":
             self._raise(node, 1)
@@ -404,11 +404,11 @@ def _power(base: Node, exponent: Node) -> Node:
     if is_number(exponent):
         return make_product([(base, as_exponent(exponent))])
     if base == "e":
-        return _function("exp", exponent)
+        return make_function("exp", exponent)
     if base == 1:
         return 1
     if base == OPEN:
-        return _function("exp", add_up([(exponent, OPEN)]))
+        return make_function("exp", add_up([(exponent, OPEN)]))
     return ("pow", base, exponent)
 
 
@@ -423,7 +423,8 @@ def _extremum(name: str, a: Node, b: Node) -> Node:
     return (name, first, second)
 
 
-def _function(name: str, a: Node) -> Node:
+def make_function(name: str, a: Node) -> Node:
+    """Give the normal form of a function of one argument."""
     if a == OPEN:
         return OPEN
     if isinstance(a, float):

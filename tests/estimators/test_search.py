@@ -131,6 +131,51 @@ def test_a_formula_that_leaves_more_than_noise_does_not_end_the_search():
     assert len(told) == len(texts)
 
 
+def test_what_explains_a_few_large_values_only_does_not_end_the_search():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.01, 1, size=(400, 2))
+    y = X[:, 0] ** -2 + 30 * np.sin(70 * X[:, 1])
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2"])
+    told: list[tuple[str, str | None]] = []
+    texts = ["1.5/x1^2", *[f"1.5*x1*x2^{k}" for k in range(2, 12)]]
+
+    archive = search.run([("a",)], lambda name: Speaker(name, texts, told))
+
+    assert archive.best("r2").r2 > 0.99
+    assert len(told) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("law", "asked"),
+    [
+        ("3*x1 + 2*x1*x2^2 - 7*x1^2*x2 + x2^3 + 5*x2 - 4", []),
+        ("3*x1 + 2*x1*x2^2 - 7*x1^2*x2 + sin(x2^3 + x1) + 5*x2", ["b"]),
+    ],
+)
+def test_a_long_law_ends_the_search_if_it_is_a_polynomial(law, asked):
+    X = np.random.default_rng(0).uniform(1, 3, size=(100, 2))
+    truth = Expression.from_infix(law)
+    search = Search(
+        Table(X, truth.evaluate(X)), settings=SearchSettings(), labels=["x1", "x2"]
+    )
+    told: list[tuple[str, str | None]] = []
+
+    class Knows:
+        name = "a"
+
+        def propose(self, problem, rng):
+            yield [truth]
+
+    def make(name):
+        return Knows() if name == "a" else Speaker(name, ["1.5*x1*x2^5"], told)
+
+    archive = search.run([("a", "b")], make)
+
+    assert archive.best("mdl").fvu < 1e-25
+    assert archive.best("mdl").complexity > 14
+    assert [name for name, _ in told] == asked
+
+
 def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
     told: list[tuple[str, str | None]] = []
 

@@ -104,16 +104,16 @@ def _grow(
                 yield from _grow(choices, j + 1, rest, longer, (*sizes, size))
 
 
-def polynomial(columns: Columns, degree: int) -> Terms | None:
+def polynomial(columns: Columns, degree: int, most: int) -> Terms | None:
     """Evaluate all monomials of a polynomial but the constant.
 
     Returns
     -------
     Terms or None
-        None when there are more than 100 of them.
+        None when there are more than so many of them.
     """
     n_columns = len(columns)
-    if math.comb(n_columns + degree, degree) > 100:
+    if math.comb(n_columns + degree, degree) - 1 > most:
         return None
     values, trees, order = [], [], []
     for total in range(1, degree + 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.first_look import first_look
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
-from sklearn_chatsr.proposers.basis.stages import dense_fits, search_stages
-from sklearn_chatsr.proposers.basis.task import Task, written
+from sklearn_chatsr.proposers.basis.stages import search_stages
+from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
 from sklearn_chatsr.proposers.basis.trees import with_factors
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
@@ -58,7 +58,8 @@ class BasisProposer:
     ) -> Iterator[Sequence[Expression]]:
         """Yield batches of formulas; see `Proposer`.
 
-        The first turn ends with sums of a few terms; the slower stages follow.
+        The first turn is a first look, the second one ends with sums of a few terms;
+        the slower stages follow.
         """
 
         def out_of_time() -> bool:
@@ -100,18 +101,15 @@ class BasisProposer:
             return
         columns, y = columns.keep(used), y / scale
         number: Tree = "1" if scale == 1.0 else scale
-        parts = reduced(columns, y, out_of_time)
         whole = partial(with_factors, number, "1")
+        tasks = self._tasks(columns, y, whole, None)
+        yield first_look(*tasks, out_of_time)
+        yield []
+        parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
             (columns, y, whole),
         ]
-        tasks = self._tasks(columns, y, whole, None)
-        if parts:
-            transforms = [t for t in TRANSFORMS if t.applies(y)]
-            dense = written(tasks[0], list(dense_fits(tasks[0], transforms)))
-            if dense:
-                yield dense
         # Searched once, by the search that is the first to come so far.
         separated = separable([p for p in problems if len(p[0])], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
@@ -122,7 +120,7 @@ class BasisProposer:
                 continue
             # Noise of y is as large as ever where y is divided.
             smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
-            stages = search_stages(*smaller, out_of_time, separated)
+            stages = _from_first_look(*smaller, out_of_time, separated)
             if len(part.columns) == 1:
                 [leaf] = part.columns.leaves
                 curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
@@ -172,6 +170,16 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
+
+
+def _from_first_look(
+    task: Task,
+    wide: Task | None,
+    out_of_time: Callable[[], bool],
+    separated: Iterable[list[Tree]],
+) -> Iterator[list[Tree] | None]:
+    yield first_look(task, wide, out_of_time)
+    yield from search_stages(task, wide, out_of_time, separated)
 
 
 def _with_last_word(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.combinations import (
+    Found,
+    fitted_pairs,
+    fitted_singles,
+    fitted_triples,
+    simplest_triples,
+)
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
 from sklearn_chatsr.proposers.basis.library import Library, build_library
-from sklearn_chatsr.proposers.basis.monomials import polynomial, polynomial_of_each
+from sklearn_chatsr.proposers.basis.monomials import polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
 from sklearn_chatsr.proposers.basis.offset import (
     power_laws_beside_constant,
@@ -19,26 +27,25 @@ from sklearn_chatsr.proposers.basis.offset import (
 from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.powers import sums_of_power_laws
 from sklearn_chatsr.proposers.basis.products import Product
-from sklearn_chatsr.proposers.basis.pursuit import dense_fit, pursue, share_left
+from sklearn_chatsr.proposers.basis.pursuit import pursue, share_left
 from sklearn_chatsr.proposers.basis.screening import Screen
-from sklearn_chatsr.proposers.basis.task import EXACT, Task, is_exact, screens, written
-from sklearn_chatsr.proposers.basis.terms import Array, Terms
+from sklearn_chatsr.proposers.basis.task import Task, is_exact, screens, written
+from sklearn_chatsr.proposers.basis.terms import Terms
 from sklearn_chatsr.proposers.basis.transforms import (
     TRANSFORMS,
     Transform,
     columns_over_target,
 )
 from sklearn_chatsr.proposers.basis.triples import best_triples
+from sklearn_chatsr.proposers.basis.waves import waves
 
 _SHORT = 10  # nodes
-_N_PAIRS = 300
+_N_SINGLES, _N_PAIRS = 60, 300
 # Transforms whose pairs are continued, and of how many pairs the best one counts.
 _N_PURSUED, _N_PURSUED_BESIDE, _N_COMPARED = 5, 2, 10
 # Terms of which all triples are tried: for all targets at once, and for a single one.
 _SIMPLE, _SIMPLE_PARTS = 300, 400
 _N_TRIPLES = 100
-# An exact fit of all terms at once that these rows confirm is no coincidence.
-_SPARE_ROWS, _MOST_DENSE = 4, 120
 _MOST_TERMS = 7500
 _LITTLE = 1e-5  # fraction of variance unexplained
 _MOST_QUOTIENT_TERMS = 2600
@@ -54,9 +61,9 @@ def search_stages(
 ) -> Iterator[list[Tree] | None]:
     """Yield lists of formulas, the stages one by one, and None between turns.
 
-    The first turn, up to sums of a few terms, is most of the way for a fraction of the
-    time. Who asks looks at the clock after each list; within the stages it is looked at
-    where a list takes long.
+    They begin where `first_look` ends. The first turn, up to sums of a few terms, is
+    most of the way for a fraction of the time. Who asks looks at the clock after each
+    list; within the stages it is looked at where a list takes long.
 
     Parameters
     ----------
@@ -70,22 +77,19 @@ def search_stages(
         Formulas whose columns enter one by one, which come after short ones.
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
-    dense = list(dense_fits(task, transforms))
-    # The first exact formula ends the search. A long one waits for the pairs, which may
-    # say it in fewer words.
-    held = written(task, dense) if _exact_but_long(dense) else []
-    if not held:
-        yield written(task, dense)
     yield written(task, list(power_laws_beside_constant(task, transforms)))
     library = build_library(task.columns, task.caps, *screens(task, transforms))
+    running = waves(task.columns, task.y, task.n_fit, out_of_time, of_products=True)
+    library = replace(library, addends=Terms.join([running, library.addends]))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]
     if out_of_time():
         return
     prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
-    found = _singles(sums, prepared)
-    if _exact_but_long(found):
-        held = held + written(task, found)
-    else:
+    found = fitted_singles(sums, prepared, _N_SINGLES)
+    # The first exact formula ends the search. A long one waits for the pairs, which may
+    # say it in fewer words.
+    held = written(task, found) if _exact_but_long(found) else []
+    if not held:
         yield written(task, found)
     if np.all(task.y != 0):
         for found in _products(task, library, out_of_time):
@@ -96,16 +100,11 @@ def search_stages(
             yield trees
     if not held:
         yield from separated
-    pairs = _pairs(sums, prepared, out_of_time)
+    pairs = fitted_pairs(sums, prepared, _N_PAIRS, out_of_time)
     found = [(sums[t], hit) for t, _, hits in pairs for hit in hits]
     yield held + written(task, found)
-    if wide is not None:
-        # Quotients of many terms need many rows.
-        yield written(wide, list(dense_fits(wide, transforms[:1])))
-    triples = _triples(sums, prepared, out_of_time)
-    longer: list[tuple[Formulation, Hit]] = [
-        (sums[t], hit) for t, (_, hits) in triples.items() for hit in hits
-    ]
+    triples = fitted_triples(sums, prepared, _SIMPLE, _N_TRIPLES, out_of_time)
+    longer: Found = [(sums[t], hit) for t, (_, hits) in triples.items() for hit in hits]
     for t, sets in _worth_pursuing(sums, prepared, pairs):
         longer += _longer(sums[t], prepared, sets, out_of_time)
         longer += _longer(sums[t], prepared, triples[t][0], out_of_time)
@@ -146,23 +145,9 @@ def _exact_but_long(found: Sequence[tuple[Formulation, Hit]]) -> bool:
     return min(exact, default=0) > _SHORT
 
 
-def _singles(
-    sums: Sequence[Sum], prepared: Candidates
-) -> list[tuple[Formulation, Hit]]:
-    found: list[tuple[Formulation, Hit]] = []
-    for formulation in sums:
-        target, share = prepared.residual(formulation.target[: formulation.n_fit])
-        if share < 1e-12:
-            continue
-        best = np.argsort(-np.abs(prepared.rows @ target), kind="stable")[:60]
-        hits = formulation.fit(prepared.index[best][:, None])
-        found += [(formulation, hit) for hit in hits]
-    return found
-
-
 def _products(
     task: Task, library: Library, out_of_time: Callable[[], bool]
-) -> Iterator[list[tuple[Formulation, Hit]]]:
+) -> Iterator[Found]:
     """Yield products of powers with one, two, and more other factors."""
     exponents = library.addends
     formulation = Product(task.y, task.columns, library.factors, exponents, task.n_fit)
@@ -178,22 +163,13 @@ def _products(
     [pairs] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
     hits = formulation.fit(prepared.index[pairs])
     yield [(formulation, hit) for hit in hits]
-    [triples] = _simplest_triples(prepared, target[None], _SIMPLE_PARTS, out_of_time)
+    [triples] = simplest_triples(
+        prepared, target[None], _SIMPLE_PARTS, _N_TRIPLES, out_of_time
+    )
     hits = formulation.fit(prepared.index[triples])
     for sets in pursue(prepared, target, pairs, 100, 3, out_of_time):
         hits += formulation.fit(prepared.index[sets])
     yield [(formulation, hit) for hit in hits]
-
-
-def _pairs(
-    sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
-) -> list[tuple[int, npt.NDArray[np.intp], list[Hit]]]:
-    which, targets = _open_targets(sums, prepared)
-    found = best_pairs(prepared, targets, _N_PAIRS, out_of_time)
-    return [
-        (t, pairs, sums[t].fit(prepared.index[pairs]))
-        for t, pairs in zip(which, found, strict=True)
-    ]
 
 
 def _worth_pursuing(
@@ -216,42 +192,12 @@ def _worth_pursuing(
     return [pairs[k][:2] for k in [*first, *others[:_N_PURSUED_BESIDE]]]
 
 
-def _triples(
-    sums: Sequence[Sum], prepared: Candidates, out_of_time: Callable[[], bool]
-) -> dict[int, tuple[npt.NDArray[np.intp], list[Hit]]]:
-    """Give the best triples of simple terms, and their fits, by transform."""
-    which, targets = _open_targets(sums, prepared)
-    found = _simplest_triples(prepared, targets, _SIMPLE, out_of_time)
-    return {
-        t: (triples, sums[t].fit(prepared.index[triples]))
-        for t, triples in zip(which, found, strict=True)
-    }
-
-
-def _simplest_triples(
-    prepared: Candidates, targets: Array, most: int, out_of_time: Callable[[], bool]
-) -> list[npt.NDArray[np.intp]]:
-    chosen = np.arange(min(most, len(prepared.rows)))
-    return best_triples(prepared, targets, chosen, len(chosen), _N_TRIPLES, out_of_time)
-
-
-def _open_targets(sums: Sequence[Sum], prepared: Candidates) -> tuple[list[int], Array]:
-    """Give the targets that the base does not explain, and whose they are."""
-    which, targets = [], []
-    for t, formulation in enumerate(sums):
-        target, share = prepared.residual(formulation.target[: formulation.n_fit])
-        if share > 1e-12:
-            which.append(t)
-            targets.append(target)
-    return which, np.array(targets).reshape(len(which), prepared.rows.shape[1])
-
-
 def _longer(
     formulation: Formulation,
     prepared: Candidates,
     start: npt.NDArray[np.intp],
     out_of_time: Callable[[], bool],
-) -> list[tuple[Formulation, Hit]]:
+) -> Found:
     target, _ = prepared.residual(formulation.target[: formulation.n_fit])
     most = min(6, formulation.n_fit // 4)
     found = []
@@ -262,7 +208,7 @@ def _longer(
 
 def _columns_over_target(
     task: Task, library: Library, out_of_time: Callable[[], bool]
-) -> list[tuple[Formulation, Hit]]:
+) -> Found:
     over = [t for t in columns_over_target(task.columns) if t.applies(task.y)]
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in over]
     return _one_or_two(sums, _MOST_TERMS, out_of_time) if sums else []
@@ -270,41 +216,12 @@ def _columns_over_target(
 
 def _one_or_two(
     sums: Sequence[Sum], most: int, out_of_time: Callable[[], bool]
-) -> list[tuple[Formulation, Hit]]:
+) -> Found:
     prepared = sums[0].candidates(most, sums[1:])
-    found = _singles(sums, prepared)
-    for t, _, hits in _pairs(sums, prepared, out_of_time):
+    found = fitted_singles(sums, prepared, _N_SINGLES)
+    for t, _, hits in fitted_pairs(sums, prepared, _N_PAIRS, out_of_time):
         found += [(sums[t], hit) for hit in hits]
     return found
-
-
-def dense_fits(
-    task: Task, transforms: Sequence[Transform]
-) -> Iterator[tuple[Formulation, Hit]]:
-    """Polynomials, and quotients of polynomials, with all their terms at once.
-
-    And polynomials of low degree that may hold logarithms as well.
-    """
-    room = task.n_fit - _SPARE_ROWS
-    logarithms = task.columns.with_logarithms()
-    if len(logarithms) > len(task.columns):
-        for degree in (1, 2):
-            terms = polynomial(logarithms, degree)
-            if terms is None or len(terms) > min(room, _MOST_DENSE):
-                break
-            yield from _dense_sums(task, terms, transforms)
-    for degree in range(2, 11):
-        terms = polynomial(task.columns, degree)
-        if terms is None or len(terms) > min(room, _MOST_DENSE):
-            break
-        if not np.isfinite(terms.values).all():
-            break
-        yield from _dense_sums(task, terms, transforms)
-        if 2 * len(terms) <= room:
-            quotient = Sum(TRANSFORMS[0], task.y, terms, task.n_fit, terms)
-            hit = _dense_hit(quotient)
-            if hit is not None:
-                yield quotient, hit
 
 
 def _beside_polynomial(
@@ -323,26 +240,6 @@ def _beside_polynomial(
     ]
     found = _one_or_two(sums, _MOST_QUOTIENT_TERMS, out_of_time)
     yield from (item for item in found if item[1].fvu < 1e-12)
-
-
-def _dense_sums(
-    task: Task, terms: Terms, transforms: Sequence[Transform]
-) -> Iterator[tuple[Formulation, Hit]]:
-    for transform in transforms:
-        formulation = Sum(transform, task.y, terms, task.n_fit)
-        hit = _dense_hit(formulation)
-        if hit is not None:
-            yield formulation, hit
-
-
-def _dense_hit(formulation: Formulation) -> Hit | None:
-    design = np.concatenate([formulation.base, formulation.terms.values.T], axis=1)
-    kept = dense_fit(design, formulation.target, formulation.n_fit, EXACT)
-    if kept is None:
-        return None
-    chosen = kept[kept > 0] - 1
-    hits = formulation.fit(chosen[None])
-    return hits[0] if hits and hits[0].fvu < 1e-12 else None
 
 
 def _apart_from_one(terms: Terms, n_fit: int) -> Terms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -127,3 +128,34 @@ def columns_over_target(columns: Columns) -> list[Transform]:
         over(columns.values[j], columns.leaves[j], f"column {j} / y")
         for j in mixed[:_MOST_COLUMNS]
     ]
+
+
+def target_times_columns(columns: Columns) -> list[Transform]:
+    """Give ``y * x`` and ``y * x * z`` for columns without zeros.
+
+    A sum of which some terms are divided by columns is a polynomial then.
+
+    Parameters
+    ----------
+    columns : Columns
+        Their rows begin with those that the transforms will be called with.
+    """
+
+    def times(x: Array, leaf: Tree, name: str) -> Transform:
+        return Transform(
+            name,
+            lambda y: x[: len(y)] * y,
+            lambda q: q / x[: len(q)],
+            lambda y: x[: len(y)],
+            lambda t: ("div", t, leaf),
+        )
+
+    usable = [j for j, x in enumerate(columns.values) if np.all(x != 0)][:_MOST_COLUMNS]
+    found = [
+        times(columns.values[j], columns.leaves[j], f"y * column {j}") for j in usable
+    ]
+    for i, j in combinations_with_replacement(usable, 2):
+        leaf: Tree = ("mul", columns.leaves[i], columns.leaves[j])
+        x = columns.values[i] * columns.values[j]
+        found.append(times(x, leaf, f"y * columns {i} and {j}"))
+    return found

@@ -1,0 +1,159 @@
+"""A first look: polynomials, and few terms of a small library, in a blink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.combinations import (
+    Found,
+    fitted_pairs,
+    fitted_singles,
+    fitted_triples,
+)
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
+from sklearn_chatsr.proposers.basis.library import Caps, build_library
+from sklearn_chatsr.proposers.basis.monomials import polynomial
+from sklearn_chatsr.proposers.basis.pairs import best_pairs
+from sklearn_chatsr.proposers.basis.products import Product
+from sklearn_chatsr.proposers.basis.pursuit import dense_fit
+from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
+from sklearn_chatsr.proposers.basis.terms import Terms
+from sklearn_chatsr.proposers.basis.transforms import (
+    TRANSFORMS,
+    Transform,
+    target_times_columns,
+)
+from sklearn_chatsr.proposers.basis.waves import waves
+
+# An exact fit of all terms at once that these rows confirm is no coincidence.
+_SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED = 4, 300, 60
+_CAPS = Caps(
+    monomials=200,
+    sums=30,
+    arguments=40,
+    curves=200,
+    products=200,
+    ratios=60,
+    factors=200,
+)
+_MOST_TERMS, _N_SINGLES, _N_PAIRS = 1500, 20, 40
+_IN_TRIPLES, _N_TRIPLES, _N_TRANSFORMS = 400, 30, 3
+_N_WRITTEN = 12
+
+
+def first_look(
+    task: Task, wide: Task | None, out_of_time: Callable[[], bool]
+) -> list[Tree]:
+    """Give the best formulas that a small part of the search comes to.
+
+    Most short laws are among them, for a tenth of the time.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained.
+    wide : Task or None
+        The same with more rows, for polynomials of many terms.
+    out_of_time : callable
+        Asked between blocks of work.
+    """
+    task = replace(task, caps=_CAPS, n_candidates=min(task.n_candidates, _N_WRITTEN))
+    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    found = list(dense_fits(task, transforms))
+    if wide is not None and not found:
+        found = list(dense_fits(wide, transforms[:1]))
+        if found:
+            return written(wide, found)
+    library = build_library(task.columns, task.caps, *screens(task, transforms))
+    running = waves(task.columns, task.y, task.n_fit, out_of_time)
+    addends = Terms.join([running, library.addends])
+    sums = [Sum(t, task.y, addends, task.n_fit) for t in transforms]
+    prepared = sums[0].candidates(_MOST_TERMS, sums[1:])
+    found += fitted_singles(sums, prepared, _N_SINGLES)
+    two = fitted_pairs(sums, prepared, _N_PAIRS, out_of_time)
+    found += [(sums[t], hit) for t, _, hits in two for hit in hits]
+    # What a pair says of a target, three terms say better.
+    two.sort(key=lambda item: min((hit.fvu for hit in item[2]), default=np.inf))
+    likely = [sums[t] for t, _, _ in two[:_N_TRANSFORMS]]
+    three = fitted_triples(likely, prepared, _IN_TRIPLES, _N_TRIPLES, out_of_time)
+    found += [(likely[t], hit) for t, (_, hits) in three.items() for hit in hits]
+    if np.all(task.y != 0):
+        product = Product(
+            task.y, task.columns, library.factors, library.addends, task.n_fit
+        )
+        found += _products(product, out_of_time)
+    return written(task, found)
+
+
+def _products(formulation: Product, out_of_time: Callable[[], bool]) -> Found:
+    """Give products of powers with no, one and two other factors."""
+    n_fit = formulation.n_fit
+    prepared = formulation.candidates(_MOST_TERMS)
+    target, share = prepared.residual(formulation.target[:n_fit])
+    hits = formulation.fit(np.empty((1, 0), np.intp))
+    if share > 1e-10:
+        single = np.argsort(-np.abs(prepared.rows @ target), kind="stable")
+        hits += formulation.fit(prepared.index[single[:_N_SINGLES]][:, None])
+        [best] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
+        hits += formulation.fit(prepared.index[best])
+    return [(formulation, hit) for hit in hits]
+
+
+def dense_fits(
+    task: Task, transforms: Sequence[Transform]
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Polynomials, and quotients of polynomials, with all their terms at once.
+
+    And polynomials of low degree that may hold logarithms as well, and such of which
+    some terms are divided by columns.
+    """
+    room = task.n_fit - _SPARE_ROWS
+    logarithms = task.columns.with_logarithms()
+    if len(logarithms) > len(task.columns):
+        for degree in (1, 2):
+            terms = polynomial(logarithms, degree, min(room, _MOST_DENSE))
+            if terms is None:
+                break
+            yield from _dense_sums(task, terms, transforms)
+    for degree in range(2, 11):
+        terms = polynomial(task.columns, degree, min(room, _MOST_DENSE))
+        if terms is None:
+            break
+        if not np.isfinite(terms.values).all():
+            break
+        yield from _dense_sums(task, terms, transforms)
+        if 2 * len(terms) <= room:
+            quotient = Sum(TRANSFORMS[0], task.y, terms, task.n_fit, terms)
+            hit = _dense_hit(quotient)
+            if hit is not None:
+                yield quotient, hit
+    divided = [t for t in target_times_columns(task.columns) if t.applies(task.y)]
+    for degree in range(2, 6):
+        terms = polynomial(task.columns, degree, min(room, _MOST_DIVIDED))
+        if terms is None or not np.isfinite(terms.values).all():
+            break
+        yield from _dense_sums(task, terms, divided)
+
+
+def _dense_sums(
+    task: Task, terms: Terms, transforms: Sequence[Transform]
+) -> Iterator[tuple[Formulation, Hit]]:
+    for transform in transforms:
+        formulation = Sum(transform, task.y, terms, task.n_fit)
+        hit = _dense_hit(formulation)
+        if hit is not None:
+            yield formulation, hit
+
+
+def _dense_hit(formulation: Formulation) -> Hit | None:
+    design = np.concatenate([formulation.base, formulation.terms.values.T], axis=1)
+    kept = dense_fit(design, formulation.target, formulation.n_fit, EXACT)
+    if kept is None:
+        return None
+    chosen = kept[kept > 0] - 1
+    hits = formulation.fit(chosen[None])
+    return hits[0] if hits and hits[0].fvu < 1e-12 else None

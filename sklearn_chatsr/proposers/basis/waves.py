@@ -1,0 +1,244 @@
+"""Waves: sines and cosines of a weighted sum of columns, found by a spectrum.
+
+No list of sums holds every weight, and no smooth model follows a wave that turns over
+several times within the data: a spectrum over all directions does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, combinations_with_replacement
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.screening import orthonormal
+from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
+from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied
+
+_MOST_COLUMNS, _MOST_MULTIPLIED = 6, 4
+_ROWS_PER_COLUMN = 12
+# Half waves across the range of a column, by how many columns a wave runs through.
+_HALF_WAVES = (40, 12, 7)
+_STEP = 0.8  # half waves between neighbours of the grid
+_N_PEAKS, _MOST_STEPS, _N_SWEEPS = 4, 25, 2
+_LEAST_SHARE = 0.25  # of what the polynomials leave
+_NOTHING = 1e-20
+_LEAST_ANGLE = 0.4  # radians over half the range; a slower wave is a parabola
+_ROUND = 0.05  # a weight this near to a half or whole number may be that
+_ORDER, _ORDER_WITH_FACTOR = 1.2, 2.0
+
+
+@dataclass(frozen=True)
+class _Wave:
+    parts: tuple[int, ...]
+    angles: Array  # by which the phase turns over half the range of each part
+    factor: int | None  # part that the amplitude is proportional to
+
+
+@np.errstate(all="ignore")
+def waves(
+    columns: Columns,
+    y: Array,
+    n_fit: int,
+    out_of_time: Callable[[], bool],
+    *,
+    of_products: bool = False,
+) -> Terms:
+    """Find the waves that explain most beside a polynomial of the columns.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns, with the rows to evaluate on.
+    y : ndarray of shape (n_rows,)
+        The target.
+    n_fit : int
+        The first so many rows are looked at.
+    out_of_time : callable
+        Asked between directions.
+    of_products : bool
+        Whether phases and amplitudes may hold products of two columns, which takes
+        some times longer.
+
+    Returns
+    -------
+    Terms
+        Sine and cosine of every wave, times a column, or a product of two, where the
+        amplitude is one.
+    """
+    found: list[Terms] = [Terms(np.empty((0, len(y))), [], np.empty(0))]
+    if len(columns) <= _MOST_COLUMNS and n_fit > _ROWS_PER_COLUMN * (len(columns) + 1):
+        parts = _plain(columns)
+        if of_products and len(columns) <= _MOST_MULTIPLIED:
+            parts = Terms.join([parts, _products(columns)])
+        spectrum = _Spectrum(parts.values[:, :n_fit], len(columns), y[:n_fit])
+        for wave in spectrum.waves(out_of_time):
+            weights = wave.angles / spectrum.half[list(wave.parts)]
+            found.append(_terms(parts, wave, weights))
+    return Terms.join(found).usable()
+
+
+def _plain(columns: Columns) -> Terms:
+    return Terms(columns.values, columns.leaves, np.zeros(len(columns)))
+
+
+def _products(columns: Columns) -> Terms:
+    """Multiply columns by each other and by themselves."""
+    both = list(combinations_with_replacement(range(len(columns)), 2))
+    trees: list[Tree] = [
+        ("sq", columns.leaves[i])
+        if i == j
+        else ("mul", columns.leaves[i], columns.leaves[j])
+        for i, j in both
+    ]
+    values = [columns.values[i] * columns.values[j] for i, j in both]
+    return Terms(np.array(values), trees, np.ones(len(both)))
+
+
+class _Spectrum:
+    """Waves in parts, which are columns and products of two columns.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_parts, n_rows)
+        Values of the parts, columns first.
+    n_columns : int
+        How many of them are columns.
+    y : ndarray of shape (n_rows,)
+        The target.
+    """
+
+    def __init__(self, X: Array, n_columns: int, y: Array) -> None:
+        self.n_columns = n_columns
+        low, high = X.min(axis=1), X.max(axis=1)
+        self.half = np.maximum(high - low, 1e-300) / 2
+        self.x = (X - ((high + low) / 2)[:, None]) / self.half[:, None]
+        one = np.ones((1, len(y)))
+        powers = [self.x[:n_columns] ** p for p in (1, 2, 3)]
+        columns = self.x[:n_columns]
+        both = [(a * b)[None] for a, b in combinations(columns, 2)]
+        base = np.concatenate([one, *powers, *both]).T
+        self.basis = orthonormal(base)
+        self.y = y
+        size = np.maximum(np.sqrt(np.mean(X**2, axis=1)), 1e-300)
+        self.factors = np.concatenate([one, X / size[:, None]])
+
+    def waves(self, out_of_time: Callable[[], bool]) -> list[_Wave]:
+        """Give the waves of the highest peaks, and two that explain most together."""
+        found = self._best([], _N_PEAKS, out_of_time)
+        if not found:
+            return []
+        first = found[0]
+        beside = self._best([first], 1, out_of_time)
+        if beside:
+            [second] = beside
+            for _ in range(_N_SWEEPS):
+                first = self._refined(first, self._without([second])) or first
+                second = self._refined(second, self._without([first])) or second
+            found += [first, second]
+        return found
+
+    def _best(
+        self, known: list[_Wave], most: int, out_of_time: Callable[[], bool]
+    ) -> list[_Wave]:
+        """Refine the highest peaks beside some waves; the best one comes first."""
+        basis, rest = self._without(known)
+        if rest @ rest <= _NOTHING * (self.y @ self.y):
+            return []
+        targets = (self.factors * rest).T
+        peaks = []
+        for n in range(1, len(_HALF_WAVES) + 1):
+            for chosen in self._directions(n):
+                if out_of_time():
+                    return []
+                grid = _grid(n)
+                phase = grid @ self.x[list(chosen)]
+                power = (np.cos(phase) @ targets) ** 2 + (np.sin(phase) @ targets) ** 2
+                for k, column in enumerate(power.T):
+                    at = int(np.argmax(column))
+                    wave = _Wave(chosen, grid[at], k - 1 if k else None)
+                    peaks.append((float(column[at]), wave))
+        peaks.sort(key=lambda peak: -peak[0])
+        refined = [self._refined(wave, (basis, rest)) for _, wave in peaks[:most]]
+        found = [wave for wave in refined if wave is not None]
+
+        def left(wave: _Wave) -> float:
+            return float(np.sum(self._left(wave, wave.angles, basis, rest) ** 2))
+
+        return sorted(found, key=left)
+
+    def _directions(self, n: int) -> Iterator[tuple[int, ...]]:
+        """Give the sets of so many parts; three are columns."""
+        n_parts = len(self.x) if n < len(_HALF_WAVES) else self.n_columns
+        return combinations(range(n_parts), n)
+
+    def _without(self, known: list[_Wave]) -> tuple[Array, Array]:
+        """Give the basis with some waves in it, and what it leaves of the target."""
+        parts = [part for wave in known for part in self._parts(wave, wave.angles)]
+        basis = orthonormal(np.column_stack([self.basis, *parts]))
+        return basis, self.y - basis @ (basis.T @ self.y)
+
+    def _refined(self, wave: _Wave, beside: tuple[Array, Array]) -> _Wave | None:
+        """Fit the direction; None where the wave explains little or hardly turns."""
+        basis, rest = beside
+        fit = least_squares(
+            lambda angles: self._left(wave, angles, basis, rest),
+            wave.angles,
+            x_scale=0.5,
+            max_nfev=_MOST_STEPS,
+            method="lm",
+        )
+        explains = 2 * fit.cost <= (1 - _LEAST_SHARE) * float(rest @ rest)
+        turns = np.abs(fit.x).min() >= _LEAST_ANGLE
+        return replace(wave, angles=fit.x) if explains and turns else None
+
+    def _left(self, wave: _Wave, angles: Array, basis: Array, rest: Array) -> Array:
+        design = np.stack(self._parts(wave, angles), axis=1)
+        design -= basis @ (basis.T @ design)
+        coefficients = np.linalg.lstsq(design, rest, rcond=None)[0]
+        left: Array = rest - design @ coefficients
+        return left
+
+    def _parts(self, wave: _Wave, angles: Array) -> list[Array]:
+        phase = angles @ self.x[list(wave.parts)]
+        factor = self.factors[0 if wave.factor is None else wave.factor + 1]
+        return [factor * np.cos(phase), factor * np.sin(phase)]
+
+
+def _grid(n: int) -> Array:
+    """Give wave vectors, one of every pair of opposite ones, no column left out."""
+    steps = np.arange(1, int(_HALF_WAVES[n - 1] / _STEP) + 1) * _STEP * np.pi / 2
+    axes = [steps, *[np.concatenate([-steps, steps])] * (n - 1)]
+    return np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def _terms(parts: Terms, wave: _Wave, weights: Array) -> Terms:
+    values: list[Array] = []
+    trees: list[Tree] = []
+    for rounded in _roundings(weights):
+        phase = rounded @ parts.values[list(wave.parts)]
+        leaves = [parts.trees[j] for j in wave.parts]
+        addends = list(zip(rounded.tolist(), leaves, strict=True))
+        argument = linear_combination(addends, 0.0, exact=True)
+        for name, function in (("sin", np.sin), ("cos", np.cos)):
+            value = function(phase)
+            tree: Tree = (name, argument)
+            if wave.factor is not None:
+                value = value * parts.values[wave.factor]
+                tree = multiplied(parts.trees[wave.factor], tree)
+            values.append(value)
+            trees.append(tree)
+    order = _ORDER if wave.factor is None else _ORDER_WITH_FACTOR
+    return Terms(np.array(values), trees, np.full(len(trees), order))
+
+
+def _roundings(weights: Array) -> Iterator[Array]:
+    """Give the weights, and them with half and whole numbers where these are near."""
+    rounded = np.rint(2 * weights) / 2
+    near = (np.abs(rounded - weights) <= _ROUND) & (rounded != 0)
+    if near.any():
+        yield np.where(near, rounded, weights)
+    yield weights

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers.basis.first_look import first_look
+from sklearn_chatsr.proposers.basis.task import Task
+from sklearn_chatsr.proposers.basis.terms import Columns
+
+
+def look(text, n_columns, low=0.5, high=3.0, n_rows=300, wide=False):
+    X = np.random.default_rng(5).uniform(low, high, (n_rows, n_columns))
+    y = Expression.from_infix(text).evaluate(X)
+    columns = Columns.of(X, y)
+    few = Task(columns, y, lambda tree: [tree], 128, 40)
+    many = Task(columns, y, lambda tree: [tree], 180, 40) if wide else None
+    with np.errstate(all="ignore"):
+        trees = first_look(few, many, lambda: False)
+        found = [e for e in map(Expression.from_tree, trees) if not is_open(e)]
+        missed = [np.mean((e.evaluate(X) - y) ** 2) / np.var(y) for e in found]
+    return [e for e, fvu in zip(found, missed, strict=True) if fvu < 1e-14]
+
+
+def is_open(expression):
+    return expression.n_constants > 0 and expression.constants is None
+
+
+@pytest.mark.parametrize(
+    ("text", "n_columns"),
+    [
+        ("3*x1 + x2^2 - 7*x3", 3),
+        ("x1*x2 + 3*x1 + cos(x1)", 2),
+        ("x1^2 + x1*exp(x1)", 1),
+        ("x2 - x1*tanh(x2)", 2),
+        ("0.17*(x1*x2 + x1*log(x1) - x1*x2*x3)", 3),
+        ("x1^3/(x2^2*x3)", 3),
+        ("sqrt(x1^2 + x2^2)", 2),
+        ("(x3 - x4)^2 - 1 + (x2 - x1)/x4", 4),
+    ],
+)
+def test_short_laws_are_seen_at_once(text, n_columns):
+    exact = look(text, n_columns)
+
+    assert exact
+    assert min(e.size for e in exact) <= 1.5 * Expression.from_infix(text).size
+
+
+def test_a_polynomial_of_high_degree_and_few_terms_needs_many_rows():
+    text = "x2*(4 - 0.463*x1)*(x2^3 + x3*x4)"
+
+    assert not look(text, 4)
+    [exact] = look(text, 4, wide=True)
+    assert exact.size <= 1.5 * Expression.from_infix(text).size
