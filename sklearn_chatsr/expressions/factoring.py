@@ -31,6 +31,7 @@ from sklearn_chatsr.expressions.vocabulary import CONSTANT
 Factors = tuple[tuple[Node, Number], ...]
 _MOST_ADDENDS = 40
 _MOST_WHOLE = 1_000
+_LARGEST_LOGARITHM, _WHOLE = 300.0, 1e-9
 _CANCELLED = 1e-12  # what rounding leaves of terms that cancel
 
 
@@ -161,6 +162,7 @@ def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
         yield from _with_common_factors(node)
         yield from _with_squares(node)
         yield from _with_phases(node)
+        yield from _with_absorbed_constants(node)
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
@@ -268,6 +270,30 @@ def _with_phases(node: Node) -> Iterator[Node]:
             rest = [(t, c) for t, c in terms if t not in (term, twin)]
             whole = make_product([*others, (turned, 1)])
             yield add_up([*rest, (whole, math.copysign(size, a)), (constant, 1)])
+
+
+def _with_absorbed_constants(node: Node) -> Iterator[Node]:
+    """Write log(3*x + 3) - 1.0986 as log(x + 1)."""
+    _, constant, terms = node
+    if constant == 0:
+        return
+    for term, c in terms:
+        if not (isinstance(term, tuple) and term[0] == "log" and _is_sum(term[1])):
+            continue
+        share = float(constant) / float(c)
+        if abs(share) > _LARGEST_LOGARITHM:
+            continue
+        scale = math.exp(share)
+        _, inner, addends = term[1]
+        scaled = [(t, _rounded(float(a) * scale)) for t, a in (*addends, (1, inner))]
+        rest = [t for t in terms if t[0] != term]
+        yield add_up([*rest, (make_function("log", add_up(scaled)), c)])
+
+
+def _rounded(value: float) -> Number:
+    """Give the whole number that a product of rounded numbers is."""
+    nearest = round(value)
+    return nearest if nearest and abs(value - nearest) < _WHOLE else value
 
 
 def _with_cleared_sums(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:

@@ -49,6 +49,7 @@ from sklearn_chatsr.expressions.vocabulary import OPERATORS, is_integer, is_vari
 _ODD = frozenset({"sin", "tan", "asin", "atan", "sinh", "tanh"})
 _EVEN = frozenset({"cos", "cosh", "abs"})
 _UNDONE = {("sin", "asin"), ("cos", "acos"), ("tan", "atan"), ("log", "exp")}
+_MODERATE = 20  # a power beyond overflows where an exponential does not
 _AT_ZERO = {
     **dict.fromkeys(("sin", "tan", "asin", "atan", "sinh", "tanh", "abs"), 0),
     **dict.fromkeys(("cos", "cosh", "exp"), 1),
@@ -443,11 +444,47 @@ def make_function(name: str, a: Node) -> Node:
         return _absolute(a)
     if name == "cos" and isinstance(a, tuple) and a[0] == "+" and a[1] == OPEN:
         name = "sin"
+    if name in ("sin", "cos"):
+        turned = _without_right_angles(name, a)
+        if turned is not None:
+            return turned
     if name in _ODD and _is_negative(a):
         return add_up([((name, add_up([(a, -1)])), -1)])
     if name in _EVEN and _is_negative(a):
         return (name, add_up([(a, -1)]))
     return (name, a)
+
+
+def _without_right_angles(name: str, a: Node) -> Node | None:
+    """Write sin(x + pi/2) as cos(x) and cos(x - pi) as -cos(x), None of others."""
+    if not (isinstance(a, tuple) and a[0] == "+"):
+        return None
+    turns = next((c for term, c in a[2] if term == "pi"), None)
+    if not isinstance(turns, int | Fraction) or (2 * turns) % 1 != 0:
+        return None
+    rest = make_sum(a[1], [term for term in a[2] if term[0] != "pi"])
+    # In quarters of a turn: a sine is a cosine three quarters later.
+    quarter = (int(2 * turns) + (3 if name == "sin" else 0)) % 4
+    other = make_function("cos" if quarter % 2 == 0 else "sin", rest)
+    return add_up([(other, -1 if quarter in (1, 2) else 1)])
+
+
+def _is_power(term: Node, scale: Number) -> bool:
+    """Tell whether an addend of an exponent is the logarithm of a moderate power."""
+    is_log = isinstance(term, tuple) and term[0] == "log"
+    return is_log and (scale == OPEN or abs(scale) <= _MODERATE)
+
+
+def _raised(term: Node, scale: Number) -> Node | None:
+    """Write exp(c*x*log(u)) as u^(c*x), None of other exponents."""
+    if not (isinstance(term, tuple) and term[0] == "*"):
+        return None
+    for factor in term[1]:
+        base, power = factor
+        if power == 1 and isinstance(base, tuple) and base[0] == "log":
+            others = make_product([f for f in term[1] if f != factor])
+            return _power(base[1], add_up([(others, scale)]))
+    return None
 
 
 def _exponential(a: Node) -> Node:
@@ -457,12 +494,25 @@ def _exponential(a: Node) -> Node:
         return ("exp", a)
     if a[0] == "log":
         return a[1]
+    raised = _raised(a, 1)
+    if raised is not None:
+        return raised
     if a[0] == "+":
         constant, terms = a[1], a[2]
         if constant == 0 and len(terms) == 1:
             term, scale = terms[0]
             if isinstance(term, tuple) and term[0] == "log":
                 return make_product([(term[1], as_exponent(scale))])
+            raised = _raised(term, scale)
+            if raised is not None:
+                return raised
+        logarithms = [(t, c) for t, c in terms if _is_power(t, c)]
+        if logarithms:
+            rest = make_sum(
+                constant, [term for term in terms if term not in logarithms]
+            )
+            powers = [(term[1], as_exponent(c)) for term, c in logarithms]
+            return make_product([*powers, (make_function("exp", rest), 1)])
         if constant == OPEN or (isinstance(constant, float) and abs(constant) < 300):
             scale = OPEN if constant == OPEN else math.exp(constant)
             return add_up([(_exponential(make_sum(0, terms)), scale)])

@@ -11,6 +11,7 @@ from sklearn_chatsr.expressions.expression import Expression, Tree
 
 # What is left, but for a factor and an offset, of a function of small or large values.
 _LIMITS = {"atan": "inv", "sin": "sq", "cos": "sq", "cosh": "sq", "pow": "log"}
+_TURNED = {"sin": "cos", "cos": "sin"}
 
 
 def prunings(expression: Expression) -> list[Expression]:
@@ -19,7 +20,8 @@ def prunings(expression: Expression) -> list[Expression]:
     Of a formula that fits nearly, these are the ones that it may only decorate:
     ``atan(0.001*u)`` is ``0.001*u``, ``atan(1000*u)`` a constant less ``0.001/u``,
     ``cos(0.001*u)`` a constant less a square, ``u^0.001`` one more than
-    ``0.001*log(u)``, and an addend or factor may be idle.
+    ``0.001*log(u)``, and an addend or factor may be idle. ``sin(u + 1.5708)`` is a
+    cosine.
 
     Parameters
     ----------
@@ -48,6 +50,15 @@ def prunings(expression: Expression) -> list[Expression]:
     return list(found)
 
 
+def _turned(name: str, angle: Tree) -> Iterator[Tree]:
+    """Give the other wave, up and down, without a shift."""
+    if isinstance(angle, tuple) and angle[0] in ("add", "sub"):
+        for shift, rest in (angle[1:], angle[:0:-1]):
+            if isinstance(shift, float) and not isinstance(rest, float):
+                yield (name, rest)
+                yield ("neg", (name, rest))
+
+
 def _without_one(tree: Tree) -> Iterator[Tree]:
     if not isinstance(tree, tuple):
         return
@@ -55,6 +66,8 @@ def _without_one(tree: Tree) -> Iterator[Tree]:
     yield from arguments
     if name in _LIMITS:
         yield (_LIMITS[name], arguments[0])
+    if name in _TURNED:
+        yield from _turned(_TURNED[name], arguments[0])
     for place, argument in enumerate(arguments):
         for shorter in _without_one(argument):
             yield (name, *arguments[:place], shorter, *arguments[place + 1 :])

@@ -39,6 +39,7 @@ def test_values_never_change_and_nothing_grows(expression):
         ("x1^2 + x2^2 + x3^2 + 2*x1*x2 + 2*x1*x3 + 2*x2*x3", "(x1 + x2 + x3)^2"),
         ("1/x1^2 + 2/(x1*x2) + 1/x2^2", "((x1 + x2)/(x1*x2))^2"),
         ("exp(-x3)/(exp(x1 - x3) + x2)", "1/(exp(x1) + x2*exp(x3))"),
+        ("x2 + log(3*x1 + 3) - 1.0986122886681098", "x2 + log(x1 + 1)"),
     ],
 )
 def test_what_terms_share_is_written_once(text, shorter):

@@ -25,6 +25,9 @@ def test_a_saturated_arctangent_is_replaced_by_the_inverse():
     [
         ("3 - 5*cos(x1/8 + x2)", "3 - 5*(x1/8 + x2)^2"),
         ("7000 - 7000*(x1/x2)^0.001", "7000 - 7000*log(x1/x2)"),
+        ("x2*sin(x1 + 1.5707)", "x2*cos(x1)"),
+        ("x2 + x2*cos(x1 - 1.5707)", "x2 + x2*sin(x1)"),
+        ("1 - x1*sin(x2 - 1.5707)", "1 + x1*cos(x2)"),
     ],
 )
 def test_a_function_of_small_values_is_replaced_by_its_limit(text, limit):

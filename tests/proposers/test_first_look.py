@@ -12,7 +12,7 @@ from sklearn_chatsr.proposers.basis.terms import Columns
 def look(text, n_columns, low=0.5, high=3.0, n_rows=300, wide=False):
     X = np.random.default_rng(5).uniform(low, high, (n_rows, n_columns))
     y = Expression.from_infix(text).evaluate(X)
-    columns = Columns.of(X, y)
+    columns = Columns.of(X)
     few = Task(columns, y, lambda tree: [tree], 128, 40)
     many = Task(columns, y, lambda tree: [tree], 180, 40) if wide else None
     with np.errstate(all="ignore"):
@@ -37,6 +37,7 @@ def is_open(expression):
         ("x1^3/(x2^2*x3)", 3),
         ("sqrt(x1^2 + x2^2)", 2),
         ("(x3 - x4)^2 - 1 + (x2 - x1)/x4", 4),
+        ("(x1 + x2)/2 + sqrt((x1 - x2)^2/4 + x3^2)", 3),
     ],
 )
 def test_short_laws_are_seen_at_once(text, n_columns):

@@ -19,7 +19,7 @@ def _task(law, n_columns, sign=1.0, noise=0.0):
     X = sign * rng.uniform(1, 3, (300, n_columns))
     y = law(X.T)
     y = y + noise * y.std() * rng.standard_normal(len(y))
-    return Task(Columns.of(X, y), y, lambda tree: tree, 200, 40)
+    return Task(Columns.of(X), y, lambda tree: tree, 200, 40)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def started(law, sign=1.0, noise=0.0):
     rng = np.random.default_rng(3)
     X = sign * rng.uniform(1, 5, (300, 3))
     y = law(*X.T) + noise * rng.standard_normal(300)
-    task = Task(Columns.of(X, y), y, lambda tree: [tree], 200, 40)
+    task = Task(Columns.of(X), y, lambda tree: [tree], 200, 40)
     a, b, c = task.columns.leaves
     u, v, w = task.columns.values
     terms = Terms(np.array([u * v, w, v]), [("mul", a, b), c, b], np.zeros(3))

@@ -14,7 +14,7 @@ def draw(seed, n_columns, low=1, high=3):
 
 
 def reduce(X, y):
-    return reduced(Columns.of(X, y), y, lambda: False)
+    return reduced(Columns.of(X), y, lambda: False)
 
 
 def front(problem, X):

@@ -14,7 +14,7 @@ def draw(n_features, n_rows=300, low=0.5, high=4.0):
 
 
 def formulas(X, y):
-    problem = Columns.of(X, y), y, lambda tree: [tree]
+    problem = Columns.of(X), y, lambda tree: [tree]
     for trees in separable([problem], lambda: False):
         yield from map(Expression.from_tree, trees)
 
@@ -76,9 +76,9 @@ def test_a_column_without_a_say_enters_no_formula():
 def test_of_several_problems_the_most_separable_is_searched():
     X = draw(2)
     y = Expression.from_infix("x1^2/(2 + x1^2) + 3*tanh(x2 - 1)").evaluate(X)
-    mistaken = Columns.of(X, y).combine("add", 0, 1)
+    mistaken = Columns.of(X).combine("add", 0, 1)
     wrong = mistaken, y, lambda tree: [("neg", tree)]
-    right = Columns.of(X, y), y, lambda tree: [("abs", tree)]
+    right = Columns.of(X), y, lambda tree: [("abs", tree)]
 
     found = [
         tree for trees in separable([wrong, right], lambda: False) for tree in trees

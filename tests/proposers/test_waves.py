@@ -11,7 +11,7 @@ from sklearn_chatsr.proposers.basis.waves import waves
 def waves_in(text, n_columns, **settings):
     X = np.random.default_rng(3).uniform(-3, 3, (300, n_columns))
     y = Expression.from_infix(text).evaluate(X)
-    found = waves(Columns.of(X, y), y, 150, lambda: False, **settings)
+    found = waves(Columns.of(X), y, 150, lambda: False, **settings)
     return X, y, found
 
 
@@ -79,4 +79,4 @@ def test_nothing_is_looked_for_when_time_is_over():
     X = np.random.default_rng(0).uniform(-3, 3, (200, 2))
     y = np.sin(2 * X[:, 0] - X[:, 1])
 
-    assert len(waves(Columns.of(X, y), y, 128, lambda: True)) == 0
+    assert len(waves(Columns.of(X), y, 128, lambda: True)) == 0

@@ -14,7 +14,7 @@ from sklearn_chatsr.proposers.basis.combinations import (
     fitted_singles,
     fitted_triples,
 )
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
 from sklearn_chatsr.proposers.basis.library import Caps, build_library
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
@@ -68,6 +68,8 @@ def first_look(
         found = list(dense_fits(wide, transforms[:1]))
         if found:
             return written(wide, found)
+    if not found:
+        found = list(_dense_roots(task))
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
     addends = Terms.join([running, library.addends])
@@ -139,6 +141,24 @@ def dense_fits(
         yield from _dense_sums(task, terms, divided)
 
 
+def _dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
+    """Roots of a quadratic equation with polynomials as its coefficients."""
+    room = min(task.n_fit - _SPARE_ROWS, _MOST_DIVIDED)
+    for degree in (2, 3, 4):
+        free = polynomial(task.columns, degree, room)
+        if free is None:
+            break
+        linear = polynomial(task.columns, degree - 1, room)
+        if linear is None or len(free) + len(linear) > room:
+            break
+        if not np.isfinite(free.values).all():
+            break
+        root = Root(task.y, free, linear, task.n_fit)
+        hit = _dense_hit(root)
+        if hit is not None:
+            yield root, hit
+
+
 def _dense_sums(
     task: Task, terms: Terms, transforms: Sequence[Transform]
 ) -> Iterator[tuple[Formulation, Hit]]:
@@ -154,6 +174,7 @@ def _dense_hit(formulation: Formulation) -> Hit | None:
     kept = dense_fit(design, formulation.target, formulation.n_fit, EXACT)
     if kept is None:
         return None
-    chosen = kept[kept > 0] - 1
+    n_base = formulation.base.shape[1]
+    chosen = kept[kept >= n_base] - n_base
     hits = formulation.fit(chosen[None])
     return hits[0] if hits and hits[0].fvu < 1e-12 else None

@@ -53,6 +53,10 @@ def _of_square(name: str) -> Callable[[Tree], Tree]:
     return lambda tree: ("sq", (name, tree))
 
 
+def _fading(name: str, tree: Tree) -> Tree:
+    return ("mul", ("exp", ("neg", tree)), (name, tree))
+
+
 # Functions with their order. Squares of sine and cosine are of their own: the terms
 # around them need not be in the library.
 _CURVES: tuple[Curve, ...] = (
@@ -70,6 +74,13 @@ _CURVES: tuple[Curve, ...] = (
     (np.sinh, _named("sinh"), 2.6),
     (np.tan, _named("tan"), 2.6),
     (np.arccos, _named("acos"), 2.8),
+    (lambda a: np.exp(-a) * np.cos(a), lambda t: _fading("cos", t), 1.6),
+    (lambda a: np.exp(-a) * np.sin(a), lambda t: _fading("sin", t), 1.6),
+    (lambda a: 1 / np.cos(a) ** 2, lambda t: ("inv", ("sq", ("cos", t))), 2.2),
+    (lambda a: 1 / np.cos(a), lambda t: ("inv", ("cos", t)), 2.4),
+    (lambda a: 1 / np.sin(a), lambda t: ("inv", ("sin", t)), 2.4),
+    (lambda a: 1 / np.expm1(a), lambda t: ("inv", ("sub", ("exp", t), "1")), 2.2),
+    (lambda a: 1 / (1 + np.exp(a)), lambda t: ("inv", ("add", ("exp", t), "1")), 2.4),
 )
 # What occurs as a factor: curves, and curves beside a one.
 _FACTOR_CURVES: tuple[Curve, ...] = (

@@ -95,7 +95,7 @@ class BasisProposer:
             return
         y = problem.y[rows]
         scale = ordinary_scale(y)
-        columns = Columns.of(problem.X[rows], y)
+        columns = Columns.of(problem.X[rows])
         used = [j for j in range(len(columns)) if np.ptp(columns.values[j]) > 0]
         if not used:
             return

@@ -51,7 +51,7 @@ _BETTER = 10.0  # how much more the second best kind, or problem, may miss
 # Products take many sweeps: not with the most knots, and no longer than they help.
 _PRODUCT_KNOTS, _SWEEPS, _SETTLED = 4, 40, 0.97
 _FIT_SHARE = 0.75
-_STAGES = 7  # up to sums of two terms
+_STAGES = 6  # up to sums of two terms
 # A short curve that is this near to values that are known so well is their law.
 _SHORT, _PRECISE, _NEAR = 12, 1e-6, 3.0
 _CAPS = Caps(400, 100, 150, 500, 500, 200, 400)

@@ -87,14 +87,14 @@ class Columns:
     positive: tuple[bool, ...]
 
     @classmethod
-    def of(cls, X: Array, y: Array) -> Columns:
+    def of(cls, X: Array) -> Columns:
         """Scale the columns of X, of shape (n_rows, n_features).
 
-        When one of them, or the target, is in strange units, all are scaled.
+        When one of them is in strange units, all are scaled.
         """
         table = X.T.copy()
         leaves: list[Tree] = [variable(j) for j in range(len(table))]
-        if any(map(_is_strange, [y, *table])):
+        if any(map(_is_strange, table)):
             for j, column in enumerate(table):
                 scale = power_of_ten(column)
                 if scale != 1.0:

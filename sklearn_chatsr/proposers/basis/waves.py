@@ -184,8 +184,12 @@ class _Spectrum:
     def _refined(self, wave: _Wave, beside: tuple[Array, Array]) -> _Wave | None:
         """Fit the direction; None where the wave explains little or hardly turns."""
         basis, rest = beside
+
+        def left(angles: Array) -> Array:
+            return self._left(wave, angles, basis, rest)
+
         fit = least_squares(
-            lambda angles: self._left(wave, angles, basis, rest),
+            left,
             wave.angles,
             x_scale=0.5,
             max_nfev=_MOST_STEPS,

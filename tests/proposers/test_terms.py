@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_chatsr.proposers.basis.terms import Columns
+
+
+def test_columns_in_ordinary_units_stay():
+    X = np.random.default_rng(0).uniform([0.01, 1, 50], [0.2, 9, 700], (50, 3))
+
+    columns = Columns.of(X)
+
+    assert columns.leaves == ["x1", "x2", "x3"]
+    np.testing.assert_array_equal(columns.values, X.T)
+
+
+def test_with_one_column_in_strange_units_all_are_near_one():
+    X = np.random.default_rng(0).uniform([1e-9, 50], [9e-9, 700], (50, 2))
+
+    columns = Columns.of(X)
+
+    assert np.all(np.median(columns.values, axis=1) >= 1)
+    assert np.all(np.median(columns.values, axis=1) < 10)
