@@ -288,7 +288,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
         y = np.asarray(y, dtype=np.float64)
         largest, spread = float(np.abs(y).max()), float(np.ptp(y))
-        if largest > _LARGEST_TARGET or 0 < spread < 1 / _LARGEST_TARGET:
+        least = min(size for size in (largest, spread, 1.0) if size > 0)
+        if largest > _LARGEST_TARGET or least < 1 / _LARGEST_TARGET:
             raise ValueError(
                 f"Got targets up to {largest:.2g} that differ by {spread:.2g}: only "
                 f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} do their "

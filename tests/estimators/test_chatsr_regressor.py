@@ -352,8 +352,9 @@ def test_fitting_leaks_no_warnings(regressor):
 def test_targets_whose_squares_are_lost_are_refused(regressor, scale):
     X = np.arange(20.0)[:, None]
 
-    with pytest.raises(ValueError, match="Multiply y by a power of ten"):
-        regressor.fit(X, scale * X[:, 0])
+    for y in (scale * X[:, 0], np.full(20, scale)):
+        with pytest.raises(ValueError, match="Multiply y by a power of ten"):
+            regressor.fit(X, y)
 
 
 def test_fewer_rows_than_a_basis_has_coefficients_do_no_harm():
