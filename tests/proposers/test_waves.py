@@ -45,7 +45,7 @@ def test_a_wave_is_found_with_its_direction(text, n_columns):
     "text", ["x1 + sin(x3*(x2 + x3))", "x1*x2*sin(x1 + x2 + x3) + x3"]
 )
 def test_phases_and_amplitudes_may_hold_products(text):
-    X, y, found = waves_in(text, 3, of_products=True)
+    X, y, found = waves_in(text, 3, thorough=True)
 
     assert left_by(X, y, found) < 1e-12
 

@@ -79,7 +79,7 @@ def search_stages(
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
     yield written(task, list(power_laws_beside_constant(task, transforms)))
     library = build_library(task.columns, task.caps, *screens(task, transforms))
-    running = waves(task.columns, task.y, task.n_fit, out_of_time, of_products=True)
+    running = waves(task.columns, task.y, task.n_fit, out_of_time, thorough=True)
     library = replace(library, addends=Terms.join([running, library.addends]))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]
     if out_of_time():

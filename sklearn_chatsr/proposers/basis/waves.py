@@ -45,7 +45,7 @@ def waves(
     n_fit: int,
     out_of_time: Callable[[], bool],
     *,
-    of_products: bool = False,
+    thorough: bool = False,
 ) -> Terms:
     """Find the waves that explain most beside a polynomial of the columns.
 
@@ -59,9 +59,9 @@ def waves(
         The first so many rows are looked at.
     out_of_time : callable
         Asked between directions.
-    of_products : bool
-        Whether phases and amplitudes may hold products of two columns, which takes
-        some times longer.
+    thorough : bool
+        Whether phases and amplitudes may hold products of two of few columns, and
+        waves run through three of many, which takes some times longer.
 
     Returns
     -------
@@ -72,9 +72,11 @@ def waves(
     found: list[Terms] = [Terms(np.empty((0, len(y))), [], np.empty(0))]
     if len(columns) <= _MOST_COLUMNS and n_fit > _ROWS_PER_COLUMN * (len(columns) + 1):
         parts = _plain(columns)
-        if of_products and len(columns) <= _MOST_MULTIPLIED:
+        if thorough and len(columns) <= _MOST_MULTIPLIED:
             parts = Terms.join([parts, _products(columns)])
-        spectrum = _Spectrum(parts.values[:, :n_fit], len(columns), y[:n_fit])
+        n_together = 3 if thorough or len(columns) <= _MOST_MULTIPLIED else 2
+        table = parts.values[:, :n_fit]
+        spectrum = _Spectrum(table, len(columns), n_together, y[:n_fit])
         for wave in spectrum.waves(out_of_time):
             weights = wave.angles / spectrum.half[list(wave.parts)]
             found.append(_terms(parts, wave, weights))
@@ -107,12 +109,14 @@ class _Spectrum:
         Values of the parts, columns first.
     n_columns : int
         How many of them are columns.
+    n_together : int
+        Through how many parts a wave may run; three have to be columns.
     y : ndarray of shape (n_rows,)
         The target.
     """
 
-    def __init__(self, X: Array, n_columns: int, y: Array) -> None:
-        self.n_columns = n_columns
+    def __init__(self, X: Array, n_columns: int, n_together: int, y: Array) -> None:
+        self.n_columns, self.n_together = n_columns, n_together
         low, high = X.min(axis=1), X.max(axis=1)
         self.half = np.maximum(high - low, 1e-300) / 2
         self.x = (X - ((high + low) / 2)[:, None]) / self.half[:, None]
@@ -150,7 +154,7 @@ class _Spectrum:
             return []
         targets = (self.factors * rest).T
         peaks = []
-        for n in range(1, len(_HALF_WAVES) + 1):
+        for n in range(1, self.n_together + 1):
             for chosen in self._directions(n):
                 if out_of_time():
                     return []
