@@ -20,8 +20,7 @@ _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already.
 _NODE_BITS = 0.5
 # Shares of the variance that are predicted where a law may be seen, and where one is.
-# Of formulas that agree the shorter one is chosen there.
-_LAWFUL, _CERTAIN = 0.9, 0.99
+_LAWFUL, CERTAIN = 0.9, 0.99
 # A formula is wild if it leaves the range of the target by more than such a multiple of
 # it on more than one in a thousand of so many rows around the known ones. One that may
 # be a law is left out only if it explodes, one that is seen may go anywhere.
@@ -96,7 +95,7 @@ def most_central(
     rng = np.random.default_rng([seed, len(y), 1])
     around = (_exchanged if is_lawful else _on_lines)(X, rng)
     most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
-    if lowest > (1.0 - _CERTAIN) * spread:
+    if lowest > (1.0 - CERTAIN) * spread:
         tame = [
             k and not _is_wild(e, around, y, most)
             for e, k in zip(expressions, kept, strict=True)

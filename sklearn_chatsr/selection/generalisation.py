@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.selection.archive import Candidate
-from sklearn_chatsr.selection.few_rows import most_central
+from sklearn_chatsr.selection.few_rows import CERTAIN, most_central
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,6 +23,9 @@ _LEAST_ROWS = 10
 # Share of the error that a superfluous constant takes away in the best of ten
 # thousand formulas: chi-squared over the number of rows. And one that hardly counts.
 _CHANCE, _SLACK = 10.0, 0.01
+# Standard errors by which a longer law has to predict better: folds of few rows agree
+# about what all of them were searched for.
+_FEW_ROWS_ERRORS = 2.0
 
 
 def cross_validated_errors(
@@ -111,7 +114,8 @@ def best_in_general(
     better by chance. In a table with a law this is the law.
 
     Few rows do not tell formulas apart, and the best of many is best by luck: there the
-    choice is that of `most_central`.
+    choice is that of `most_central`, unless a law is certain. Of certain laws a longer
+    one has to be better by two standard errors.
 
     Parameters
     ----------
@@ -172,7 +176,8 @@ def best_in_general(
     lowest = int(np.argmin(mean))
     if not np.isfinite(mean[lowest]):
         return None
-    if are_few:
+    spread = float(share @ np.square(y - share @ y))
+    if are_few and mean[lowest] > (1.0 - CERTAIN) * spread:
         return most_central(
             expressions,
             mean,
@@ -184,6 +189,7 @@ def best_in_general(
             allow=allow,
         )
     equals = []
+    n_errors = _FEW_ROWS_ERRORS if are_few else 1.0
     chance = (_SLACK + _CHANCE / len(y)) * float(mean[lowest])
     for candidate, error, value in zip(candidates, errors, mean, strict=True):
         if not np.isfinite(value):
@@ -191,6 +197,6 @@ def best_in_general(
         worse = error - errors[lowest]
         gap = float(value - mean[lowest])
         uncertainty = float(np.sqrt(np.sum(np.square(share * (worse - gap)))))
-        if gap <= max(uncertainty, chance):
+        if gap <= max(n_errors * uncertainty, chance):
             equals.append(candidate)
     return min(equals, key=lambda c: (c.bits, c.complexity)).expression

@@ -177,6 +177,35 @@ def test_a_formula_that_explodes_between_columns_needs_a_certain_law(error, is_k
     assert (chosen == burst) == is_kept
 
 
+@pytest.mark.parametrize("seed", [1, 2, 6, 10])
+def test_a_wave_that_follows_the_largest_rows_does_not_replace_a_certain_law(seed):
+    rng = np.random.default_rng(seed)
+    X = np.exp(rng.uniform(0, 4, size=(100, 1)))
+    y = X[:, 0] ** 1.5 * (1 + 0.01 * rng.normal(size=100))
+    law, waving = (
+        candidate_for(text, X, y) for text in ("C*x1^C", "C*x1^C*(1 + C*cos(C*x1 + C))")
+    )
+
+    assert waving.loss < 0.7 * law.loss
+    assert best_in_general([law, waving], X, y) == law.expression
+
+
+def test_a_longer_law_is_chosen_where_few_rows_are_sure_of_it():
+    X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    y = X[:, 0] ** 2 + 0.3 * X[:, 1] + 0.02 * np.random.default_rng(1).normal(size=60)
+    short, law = (candidate_for(t, X, y) for t in ("C*x1^2 + C", "C*x1^2 + C*x2"))
+
+    assert short.loss < 0.01 * np.var(y)
+    assert best_in_general([short, law], X, y) == law.expression
+
+
+def candidate_for(text, X, y):
+    skeleton = Expression.from_infix(text)
+    fit = ConstantFitter(X, y, n_starts=200).fit(skeleton)
+    cost = DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    return Archive(cost).candidate(fit.expression, fit.loss, "test", 0.0)
+
+
 def candidate_of(text, X, y):
     expression = Expression.from_infix(text)
     loss = float(np.mean(np.square(expression.evaluate(X) - y)))
