@@ -42,10 +42,15 @@ def test_a_wave_is_found_with_its_direction(text, n_columns):
 
 
 @pytest.mark.parametrize(
-    "text", ["x1 + sin(x3*(x2 + x3))", "x1*x2*sin(x1 + x2 + x3) + x3"]
+    ("text", "n_columns"),
+    [
+        ("x1 + sin(x3*(x2 + x3))", 3),
+        ("x1*x2*sin(x1 + x2 + x3) + x3", 3),
+        ("2*x2 + 3*sin((x1 + 2)*(x2 - 0.7))", 2),
+    ],
 )
-def test_phases_and_amplitudes_may_hold_products(text):
-    X, y, found = waves_in(text, 3, thorough=True)
+def test_phases_and_amplitudes_may_hold_products(text, n_columns):
+    X, y, found = waves_in(text, n_columns, thorough=True)
 
     assert left_by(X, y, found) < 1e-12
 

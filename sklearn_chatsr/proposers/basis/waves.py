@@ -18,7 +18,7 @@ from sklearn_chatsr.proposers.basis.screening import orthonormal
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
 from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied
 
-_MOST_COLUMNS, _MOST_MULTIPLIED = 6, 4
+_MOST_COLUMNS, _MOST_MULTIPLIED, _FEW_COLUMNS = 6, 4, 2
 _ROWS_PER_COLUMN = 12
 # Half waves across the range of a column, by how many columns a wave runs through.
 _HALF_WAVES = (40, 12, 7)
@@ -110,7 +110,8 @@ class _Spectrum:
     n_columns : int
         How many of them are columns.
     n_together : int
-        Through how many parts a wave may run; three have to be columns.
+        Through how many parts a wave may run; three have to be columns where there are
+        more than two.
     y : ndarray of shape (n_rows,)
         The target.
     """
@@ -175,9 +176,9 @@ class _Spectrum:
         return sorted(found, key=left)
 
     def _directions(self, n: int) -> Iterator[tuple[int, ...]]:
-        """Give the sets of so many parts; three are columns."""
-        n_parts = len(self.x) if n < len(_HALF_WAVES) else self.n_columns
-        return combinations(range(n_parts), n)
+        """Give the sets of so many parts; three of many are columns."""
+        any_part = n < len(_HALF_WAVES) or self.n_columns <= _FEW_COLUMNS
+        return combinations(range(len(self.x) if any_part else self.n_columns), n)
 
     def _without(self, known: list[_Wave]) -> tuple[Array, Array]:
         """Give the basis with some waves in it, and what it leaves of the target."""
