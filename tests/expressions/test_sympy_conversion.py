@@ -9,7 +9,7 @@ from sklearn_chatsr.expressions import Expression
 
 from .strategies import POINTS, agree, expressions
 
-UNDEFINED = (sympy.zoo, sympy.nan, sympy.oo, sympy.I)
+UNDEFINED = (sympy.zoo, sympy.nan, sympy.oo, sympy.I, sympy.AccumBounds)
 
 
 def _to_sympy(expression):
@@ -18,8 +18,10 @@ def _to_sympy(expression):
         expr = expression.to_sympy()
     except (ArithmeticError, ValueError, TypeError):
         return None
-    # SymPy's floats know no overflow, ours do.
-    large = any(abs(number) > 1e300 for number in expr.atoms(sympy.Float))
+    # SymPy's numbers know no overflow, ours do.
+    large = any(
+        abs(number) > 1e300 for number in expr.atoms(sympy.Float, sympy.Integer)
+    )
     return None if large or expr.has(*UNDEFINED) else expr
 
 
