@@ -293,7 +293,8 @@ def _with_absorbed_constants(node: Node) -> Iterator[Node]:
 def _rounded(value: float) -> Number:
     """Give the whole number that a product of rounded numbers is."""
     nearest = round(value)
-    return nearest if nearest and abs(value - nearest) < _WHOLE else value
+    whole = 0 < abs(nearest) <= _MOST_WHOLE and abs(value - nearest) < _WHOLE
+    return nearest if whole else value
 
 
 def _with_cleared_sums(factors: Factors, positive: frozenset[str]) -> Iterator[Node]:

@@ -12,7 +12,7 @@ from sklearn_chatsr.expressions.normal_form import add_up, make_product
 Exponents = tuple[int, ...]
 _MOST_TERMS = 40
 _MOST_LEFT_OUT = 12  # terms of a sum of which each may stand beside a product
-_LARGEST_DENOMINATOR = 10_000
+_LARGEST_DENOMINATOR, _LARGEST_WHOLE = 10_000, 1_000
 _SAME = 1e-12  # relative; what rounding leaves of a rational number
 
 
@@ -156,7 +156,8 @@ def _number(value: Fraction, unit: float | None) -> Number:
     if unit is None:
         return exact(value)
     number = float(value) * unit
-    return int(number) if number.is_integer() else number
+    whole = number.is_integer() and abs(number) <= _LARGEST_WHOLE
+    return int(number) if whole else number
 
 
 def _monomial(

@@ -64,6 +64,19 @@ def test_a_sine_beside_its_cosine_is_one_with_a_phase():
     np.testing.assert_allclose(found.evaluate(X), expression.evaluate(X), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "text", ["2e15*x1^2 + 4e15*x1*x2 + 2e15*x2^2", "log(1e14*x1 + 3e14) - 0.5"]
+)
+def test_numbers_too_large_for_a_literal_stay_constants(text):
+    expression = Expression.from_infix(text)
+
+    found = factored(expression)
+
+    assert found.size < expression.size
+    X = np.random.default_rng(0).uniform(0.5, 2.0, (20, 2))
+    np.testing.assert_allclose(found.evaluate(X), expression.evaluate(X), rtol=1e-9)
+
+
 def test_sines_and_cosines_of_whole_numbers_stay():
     expression = Expression.from_infix("sin(x1) + cos(x1)")
 
