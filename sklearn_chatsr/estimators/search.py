@@ -18,8 +18,9 @@ from sklearn_chatsr.estimators.intake import BASELINE, Intake
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.expressions import Expression, is_integer, variable
+from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import Archive, Candidate, Selection, is_noise
@@ -31,9 +32,6 @@ _PRUNED_PER_TURN = 6
 # longer one may have a shorter form, which the rest of a round can show; the listed
 # templates write a law longer than the basis search does.
 _PLAINLY_SHORT, _SHORT = 12, 14
-# Exact polynomials come as products already: the search does not shorten them.
-_POLYNOMIAL = frozenset({"add", "sub", "mul", "div", "neg", "inv", "sq", "cube"})
-_FEW_DIGITS = 6
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
@@ -286,7 +284,8 @@ class Search:
         best = min(self.archive, key=lambda c: c.bits, default=None)
         if best is None or not self.archive.cost.at_floor(best.loss):
             return False
-        return best.complexity <= short or _is_plain_polynomial(best.expression)
+        # Exact polynomials come as products already: no search shortens them.
+        return best.complexity <= short or is_plain_polynomial(best.expression)
 
     def _is_done(self, n_rounds: int) -> bool:
         """Tell whether a short formula is as good as rounding or noise let it be.
@@ -385,32 +384,6 @@ def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
             line = ("add", line, ("mul", "C", x))
         trees.append(line)
     return [Expression.from_tree(tree) for tree in trees]
-
-
-def _is_plain_polynomial(expression: Expression) -> bool:
-    """Tell whether it is a polynomial with coefficients of a few digits.
-
-    Or one over a product.
-    """
-    constants = expression.constants or ()
-    if any(float(f"{c:.{_FEW_DIGITS}g}") != c for c in constants):
-        return False
-
-    def is_polynomial(tree: Tree) -> bool:
-        if not isinstance(tree, tuple):
-            return True
-        if tree[0] == "pow":
-            power = tree[2]
-            return (
-                isinstance(power, str) and is_integer(power) and is_polynomial(tree[1])
-            )
-        if tree[0] in ("div", "inv"):
-            below = Expression.from_tree(tree[-1]).tokens
-            if "add" in below or "sub" in below:
-                return False
-        return tree[0] in _POLYNOMIAL and all(map(is_polynomial, tree[1:]))
-
-    return is_polynomial(expression.to_tree())
 
 
 def _best(archive: Archive, selection: Selection) -> Candidate:

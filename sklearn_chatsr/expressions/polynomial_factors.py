@@ -7,9 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from sklearn_chatsr.expressions.exact_numbers import Node, Number, exact, is_number
+from sklearn_chatsr.expressions.expression import Expression, Tree
 from sklearn_chatsr.expressions.normal_form import add_up, make_product
+from sklearn_chatsr.expressions.vocabulary import is_integer
 
 Exponents = tuple[int, ...]
+_POLYNOMIAL = frozenset({"add", "sub", "mul", "div", "neg", "inv", "sq", "cube"})
+_FEW_DIGITS = 6
 _MOST_TERMS = 40
 _MOST_LEFT_OUT = 12  # terms of a sum of which each may stand beside a product
 _LARGEST_DENOMINATOR, _LARGEST_WHOLE = 10_000, 1_000
@@ -57,6 +61,31 @@ def products_of_sums(node: Node) -> Iterator[Node]:
         yield add_up(
             [(make_product([*written, *below]), _number(content, unit)), *outside]
         )
+
+
+def is_plain_polynomial(expression: Expression) -> bool:
+    """Tell whether a formula is a polynomial, or one over a product.
+
+    With coefficients of a few digits: those of an approximation have many.
+    """
+    constants = expression.constants or ()
+    if any(float(f"{c:.{_FEW_DIGITS}g}") != c for c in constants):
+        return False
+
+    def is_polynomial(tree: Tree) -> bool:
+        if not isinstance(tree, tuple):
+            return True
+        if tree[0] == "pow":
+            power = tree[2]
+            whole = isinstance(power, str) and is_integer(power)
+            return whole and is_polynomial(tree[1])
+        if tree[0] in ("div", "inv"):
+            below = Expression.from_tree(tree[-1]).tokens
+            if "add" in below or "sub" in below:
+                return False
+        return tree[0] in _POLYNOMIAL and all(map(is_polynomial, tree[1:]))
+
+    return is_polynomial(expression.to_tree())
 
 
 def _as_polynomial(

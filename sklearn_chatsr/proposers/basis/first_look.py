@@ -50,7 +50,7 @@ def first_look(
 ) -> list[Tree]:
     """Give the best formulas that a small part of the search comes to.
 
-    Most short laws are among them, for a tenth of the time.
+    Most short laws are among them, for a fraction of the time.
 
     Parameters
     ----------
