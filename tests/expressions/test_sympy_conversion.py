@@ -19,9 +19,10 @@ def _to_sympy(expression):
     except (ArithmeticError, ValueError, TypeError):
         return None
     # SymPy's numbers know no overflow, ours do.
-    large = any(
-        abs(number) > 1e300 for number in expr.atoms(sympy.Float, sympy.Integer)
-    )
+    sizes = [abs(number) for number in expr.atoms(sympy.Float)]
+    for number in expr.atoms(sympy.Rational):
+        sizes += [abs(number.p), number.q]
+    large = any(size > 1e300 for size in sizes)
     return None if large or expr.has(*UNDEFINED) else expr
 
 
