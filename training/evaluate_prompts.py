@@ -161,9 +161,9 @@ class Evaluation:
             results.append(
                 Obedience(
                     item.kind,
-                    self._share(item, free),
-                    *(self._share(item, self.candidates(tables, t)) for t in texts),
-                    *(self._share(item, self.drawn(tables, t)) for t in texts),
+                    self.share(item, free),
+                    *(self.share(item, self.candidates(tables, t)) for t in texts),
+                    *(self.share(item, self.drawn(tables, t)) for t in texts),
                 )
             )
         return results
@@ -195,7 +195,8 @@ class Evaluation:
             ),
         )
 
-    def _share(self, item: Property, candidates: Sequence[Expression]) -> float:
+    def share(self, item: Property, candidates: Sequence[Expression]) -> float:
+        """Give the share of some candidates that have a property."""
         obeyed = [self.drawer.check(item, c) for c in candidates]
         return float(np.mean(obeyed)) if obeyed else 0.0
 

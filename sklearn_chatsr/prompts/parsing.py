@@ -1,43 +1,57 @@
-"""From free text to properties, by the templates of the wordings."""
+"""From free text to properties: clauses, what they speak of, and words that tell it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass, field
 
-from sklearn_chatsr.expressions import Expression, variable
-from sklearn_chatsr.prompts.operators import FAMILIES
+from sklearn_chatsr.expressions import variable
+from sklearn_chatsr.prompts import cues
+from sklearn_chatsr.prompts.mentions import (
+    Mention,
+    mark_mentions,
+    pair_of,
+    spellings,
+    variable_pattern,
+)
 from sklearn_chatsr.prompts.properties import Property
-from sklearn_chatsr.prompts.wordings import FRAMES, UNSEEN_FRAMES, WORDINGS
+from sklearn_chatsr.prompts.wordings import FRAMES, UNSEEN_FRAMES
 from sklearn_chatsr.prompts.writing import write_prompt
 
-# Short forms that people write in lists and constraints, beside the wordings.
-_SHORT = {
-    "avoids": ("no {o}", "avoid {o}", "avoiding {o}", "not {o}"),
-    "contains": ("contain {ao}", "containing {ao}", "use {ao}"),
-    "uses": ("use {v}", "depend on {v}", "depending on {v}"),
-    "ignores": ("ignore {v}", "ignoring {v}", "avoid {v}"),
-    "power_law": ("power law",),
-    "decay": ("a decay", "exponential decay"),
-    "oscillation": ("an oscillation",),
-    "saturation": ("growth that saturates", "saturating growth"),
-    "size": ("at most {n} tokens",),
-}
-_BETWEEN = r"(?:\s*,\s*(?:and|or|nor)\s+|\s*,\s*|\s+(?:and|or|nor)\s+)"
-_NEGATED = re.compile(
-    r"(?:\bnot|\bnever|n't|\bno|\bneither|\bnor)(?:\s+(?:be|an?))?\s*$", re.I
+_MARK = re.compile(r"<([VOFN])(\d+)>")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|[.!;]+\s*$|\n+")
+_CLAUSE = re.compile(
+    "\\s*[,:()\u2014\u2013]+\\s*"
+    r"|\s+-+\s+|\s+(?=(?:and|or|nor|but)\b)|"
+    r"\s+(?=(?:because|since|though|although|whereas|therefore|hence|thus|"
+    r"yet|then|so|while)\b)"
 )
-_NEGATION = re.compile(r"\b(?:not|never|no|neither|nor|without|unless)\b|n't", re.I)
-_WORD = re.compile(r"[^\W_]+")
-# Words around a property that say nothing themselves.
+# Words that say nothing themselves, beside those of the frames.
 _FILLER = frozenset(
     _WORD.findall(
         " ".join((*FRAMES, *UNSEEN_FRAMES)).lower()
-        + " a the this which and but also is be must should of for with in equation"
+        + " the this which and but also is be must should of for with in equation or"
+        " nor are to it its as at all any an by on one do does can will you we me my"
+        " our please only just well too that there from than into such make sure"
     )
 )
 _MOST_OTHER_WORDS = 3  # of a subject such as "the restoring force"
+_SHORT_CLAUSE = 2  # words beside an operator that need no verb: "just a square root"
+_ARITHMETIC = frozenset(("division", "multiplication", "sum", "subtraction"))
+_SPECIAL = (
+    # f(-x) = f(x), f(-x) = -f(x), f(a, b) = f(b, a), x -> x + T, dy/dx > 0
+    (r"\w\(\s*-\s*({v})\s*\)\s*=\s*-\s*\w\(\s*\1\s*\)", "odd"),
+    (r"\w\(\s*-\s*({v})\s*\)\s*=\s*\+?\s*\w\(\s*\1\s*\)", "even"),
+    (r"\w\(\s*({v})\s*,\s*({v})\s*\)\s*={1,2}\s*\w\(\s*\2\s*,\s*\1\s*\)", "symmetric"),
+    (r"({v})\s*<-+>\s*({v})", "symmetric"),
+    (r"({v})\s*(?:->|→|to)\s*\1\s*\+\s*\w+", "periodic"),
+    (r"\w\(\s*({v})\s*\+\s*\w+\s*\)\s*=\s*\w\(\s*\1\s*\)", "periodic"),
+    (r"[d∂]\s*\w+\s*/\s*[d∂]\s*({w})\s*(?:>=?|≥|is\s+positive)\s*0?", "increasing"),
+    (r"[d∂]\s*\w+\s*/\s*[d∂]\s*({w})\s*(?:<=?|≤|is\s+negative)\s*0?", "decreasing"),
+    (r"\b[a-z]\(\s*({v})\s*\)\s*(?:>=?|≥)\s*0", "positive"),
+)
 
 
 def parse_prompt(text: str, labels: Sequence[str] = ()) -> list[Property]:
@@ -46,8 +60,8 @@ def parse_prompt(text: str, labels: Sequence[str] = ()) -> list[Property]:
     Parameters
     ----------
     text : str
-        Free text. What no wording covers, or is denied ("not periodic in t"), is left
-        out.
+        Free text. What is denied ("not periodic in t"), doubted ("may contain a sine")
+        or asked is left out.
     labels : sequence of str, default=()
         Names of the columns; ``x1``, ``x2``, ... work too.
 
@@ -62,6 +76,9 @@ def parse_prompt(text: str, labels: Sequence[str] = ()) -> list[Property]:
     >>> text = "the force is periodic in t and contains no logarithm"
     >>> [str(p) for p in parse_prompt(text, ["t", "m"])]
     ['is periodic in x1', 'contains no log']
+    >>> text = "Nothing in the physics would give rise to an exponential."
+    >>> [str(p) for p in parse_prompt(text)]
+    ['contains no exp']
     """
     return Prompt(text, labels).properties
 
@@ -87,25 +104,18 @@ class Prompt:
     def __init__(self, text: str, labels: Sequence[str] = ()) -> None:
         self.text = text
         self.labels = tuple(map(str, labels))
-        found = _longest_first(_matches(text, self.labels))
-        self.properties: list[Property] = []
-        rest, position = [], 0
-        for start, stop, items in found:
-            self.properties += [p for p in items if p not in self.properties]
-            rest.append(text[position:start])
-            position = stop
-        self.remainder = " ".join(" ".join([*rest, text[position:]]).split())
+        reader = _Reader(self.labels)
+        self.properties = list(dict.fromkeys(reader.read(text)))
+        self.remainder = " ".join(reader.unread)
 
     @property
     def is_understood(self) -> bool:
-        """Whether little beside the properties is said, and nothing is denied."""
-        words = _WORD.findall(self.remainder.lower())
-        other = [w for w in words if w not in _FILLER]
-        denied = _NEGATION.search(self.remainder) is not None
-        return bool(self.properties) and not denied and len(other) <= _MOST_OTHER_WORDS
+        """Whether little beside the properties is said, and nothing else is denied."""
+        few = len(_other_words(self.remainder)) <= _MOST_OTHER_WORDS
+        return bool(self.properties) and few and not _has(cues.DENIAL, self.remainder)
 
     def properties_for(self, columns: Iterable[int]) -> list[Property]:
-        """Give what is told of some columns, renamed; nothing if not understood.
+        """Give what is told of some columns, renamed.
 
         Parameters
         ----------
@@ -113,8 +123,6 @@ class Prompt:
             Position in the table of every column that is shown.
         """
         names = {variable(int(c)): variable(i) for i, c in enumerate(columns)}
-        if not self.is_understood:
-            return []
         return [
             p.rename(names) for p in self.properties if set(p.variables) <= set(names)
         ]
@@ -130,143 +138,422 @@ class Prompt:
         Returns
         -------
         str or None
-            In the model's own words when the text is understood, else the user's text
+            In the model's own words when something was understood, else the user's text
             with the names replaced by ``x1``, ``x2``, ...; None when nothing said is
             about these columns.
         """
         columns = list(columns)
-        if self.is_understood:
+        if self.properties:
             shown = self.properties_for(columns)
             return write_prompt(shown) if shown else None
         names = {variable(int(c)): variable(i) for i, c in enumerate(columns)}
-        spelled = _names(self.labels)
+        spelled = spellings(self.labels)
 
         def replace(match: re.Match[str]) -> str:
-            position = spelled[match.group(1)]
-            return names.get(position, match.group(0))
+            return names.get(spelled[match.group(1)], match.group(0))
 
-        return re.sub(_variable_pattern(self.labels), replace, self.text)
-
-
-Match = tuple[int, int, list[Property]]
+        return re.sub(f"`?({variable_pattern(self.labels)})`?", replace, self.text)
 
 
-def _matches(text: str, labels: tuple[str, ...]) -> Iterator[Match]:
-    """Give every place where a template fits."""
-    names = _names(labels)
-    for kind, pattern in _patterns(labels):
-        for match in pattern.finditer(text):
-            if _NEGATED.search(text[: match.start()]):
+def _other_words(text: str) -> list[str]:
+    return [w for w in _WORD.findall(text.lower()) if w not in _FILLER]
+
+
+def _has(pattern: str, text: str) -> bool:
+    """Search a pattern of the lexicon, in which marks have no numbers."""
+    return re.search(_numbered(pattern), text, re.I) is not None
+
+
+def _numbered(pattern: str) -> str:
+    return re.sub(r"<([vofn])>", r"<\1\\d+>", pattern)
+
+
+@dataclass
+class _Clause:
+    """A piece of a sentence that says one thing.
+
+    Attributes
+    ----------
+    text : str
+        With marks.
+    mentions : list of Mention
+        In the order of the text.
+    found : list of Property
+        What it was read as.
+    hedged : bool
+        Whether it is said to be uncertain.
+    """
+
+    text: str
+    mentions: list[Mention]
+    found: list[Property] = field(default_factory=list)
+    hedged: bool = False
+
+    @property
+    def variables(self) -> list[str]:
+        return list(dict.fromkeys(v for m in self.of("V") for v in m.values))
+
+    @property
+    def words(self) -> list[str]:
+        return _other_words(_MARK.sub(" ", self.text))
+
+    @property
+    def denied(self) -> bool:
+        return _has(cues.DENIAL, re.sub(cues.IDLE_DENIALS, " ", self.text))
+
+    @property
+    def excluded(self) -> bool:
+        return _has(cues.EXCLUSION, self.text)
+
+    @property
+    def unread(self) -> list[str]:
+        """Words that tell nothing."""
+        text = self.text
+        if self.found:
+            for pattern in cues.ALL:
+                text = re.sub(_numbered(pattern), " ", text, flags=re.I)
+        return _MARK.sub(" ", text).split()
+
+    def of(self, mark: str) -> list[Mention]:
+        return [m for m in self.mentions if m.mark == mark]
+
+    def has(self, pattern: str) -> bool:
+        return _has(pattern, self.text)
+
+
+class _Reader:
+    """Reads one text, clause by clause."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._mentions: list[Mention] = []
+        self._last: list[str] = [variable(0)] if len(labels) == 1 else []
+        self.unread: list[str] = []
+
+    def read(self, text: str) -> Iterator[Property]:
+        text, special = self._read_equations(text)
+        yield from special
+        marked, self._mentions = mark_mentions(text, self._labels)
+        for sentence in _SENTENCE.split(marked):
+            if sentence and sentence.strip():
+                yield from self._read_sentence(sentence)
+
+    def _read_equations(self, text: str) -> tuple[str, list[Property]]:
+        """Read what is written in symbols about the function as a whole."""
+        name, spelled = variable_pattern(self._labels), spellings(self._labels)
+        found = []
+        for pattern, kind in _SPECIAL:
+            # "dx1" is one word
+            pattern = pattern.replace("{w}", name.removeprefix(r"(?<![\w<])"))
+            for match in re.finditer(pattern.replace("{v}", name), text):
+                found.append(Property(kind, tuple(spelled[v] for v in match.groups())))
+                text = text.replace(match.group(), " ; ")
+        return text, found
+
+    def _read_sentence(self, sentence: str) -> Iterator[Property]:
+        asked = not re.match(
+            r"\s*(?:please|(?:could|can|would|will)\s+you)\b", sentence
+        )
+        asked = asked and sentence.rstrip().endswith("?")
+        if asked or _has(cues.DOUBT, sentence):
+            self.unread.append(_MARK.sub(" ", sentence))
+            return
+        sentence = sentence.replace("?", " ")
+        size = _size(sentence, self._mentions)
+        if size is not None:
+            yield size
+        before: _Clause | None = None
+        clauses = self._clauses(sentence)
+        for index, clause in enumerate(clauses):
+            if size is not None and clause.of("N") and not clause.variables:
                 continue
-            items = _read(kind, match.groupdict(), names, labels)
-            if items:
-                yield match.start(), match.end(), items
+            earlier = [v for c in clauses[:index] for v in c.variables]
+            later = [v for c in clauses[index:] for v in c.variables]
+            around = clause.variables or earlier or later or self._last
+            clause.found = list(self._read_clause(clause, around, before))
+            yield from clause.found
+            self.unread += clause.unread
+            self._last = clause.variables or self._last
+            before = clause
+
+    def _clauses(self, sentence: str) -> list[_Clause]:
+        """Cut a sentence, and join what cannot stand alone."""
+        texts: list[str] = []
+        sentence = re.sub(r"\(\s*(<[VOFN]\d+>)\s*\)", r"\1", sentence)
+        for piece in _CLAUSE.split(sentence):
+            if not piece or not piece.strip():
+                continue
+            if texts and _belongs_to(texts[-1], piece):
+                texts[-1] += f" , {piece}"
+            else:
+                texts.append(piece)
+        return [
+            _Clause(t, [self._mentions[int(m.group(2))] for m in _MARK.finditer(t)])
+            for t in texts
+        ]
+
+    def _read_clause(
+        self, clause: _Clause, around: list[str], before: _Clause | None
+    ) -> Iterator[Property]:
+        """Give the properties that one clause tells.
+
+        Parameters
+        ----------
+        clause : _Clause
+            What is read.
+        around : list of str
+            Variables that it is about where it names none.
+        before : _Clause or None
+            The one before it in the sentence.
+        """
+        alternative = before is not None and before.hedged and clause.has(r"^\s*n?or\b")
+        clause.hedged = alternative or clause.has(cues.HEDGE)
+        if clause.hedged:
+            return
+        verb = clause.has(r"\b(?:is|are)\b")
+        also = clause.has(r"^\s*(?:and\s+)?(?:also\s+)?(?:in|with|for|on|along|by)\b")
+        if (
+            before is not None
+            and before.found
+            and not verb
+            and len(clause.words) <= also
+        ):
+            repeated = list(_repeat(clause, before))
+            if repeated:
+                yield from repeated
+                return
+        found = list(_formulas(clause))
+        found += _pairs(clause, found)
+        told = {v for p in found for v in p.variables}
+        about = [v for v in around if v not in told] if told else around
+        if about and not (told and not [v for v in clause.variables if v not in told]):
+            found += _about_variables(clause, about)
+        found += _domains(clause, found)
+        if clause.of("O"):
+            found += _operators(clause, found)
+        elif clause.variables and not found:
+            found += _dependence(clause)
+        yield from found
 
 
-def _longest_first(matches: Iterator[Match]) -> list[Match]:
-    chosen: list[Match] = []
-    for match in sorted(matches, key=lambda m: (m[0] - m[1], m[0])):
-        if all(match[1] <= start or match[0] >= stop for start, stop, _ in chosen):
-            chosen.append(match)
-    return sorted(chosen, key=lambda m: m[0])
-
-
-def _read(
-    kind: str,
-    slots: dict[str, str | None],
-    names: dict[str, str],
-    labels: tuple[str, ...],
-) -> list[Property]:
-    """Turn the texts of the slots of one match into properties."""
-    pattern = re.compile(_variable_pattern(labels))
-    if slots.get("o"):
-        nouns = re.finditer(_noun_pattern(), slots["o"] or "", re.I)
-        families = (_nouns()[m.group(1).lower()] for m in nouns)
-        return [Property(kind, (family,)) for family in families]
-    if slots.get("v"):
-        found = pattern.findall(slots["v"] or "")
-        return [Property(kind, (names[name],)) for name in found]
-    if slots.get("a"):
-        pair = [pattern.findall(slots[s] or "")[0] for s in ("a", "b")]
-        return [Property(kind, (names[pair[0]], names[pair[1]]))]
-    if slots.get("n"):
-        return [Property(kind, (str(int(slots["n"] or "")),))]
-    if slots.get("f"):
-        try:
-            part = Expression.from_infix(slots["f"] or "", labels or None)
-        except ValueError:
-            return []
-        return [Property(kind, (str(part),))]
-    return [Property(kind)]
-
-
-@lru_cache(maxsize=64)
-def _patterns(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
-    """Compile every template for these column names."""
-    one = _variable_pattern(labels, group="?:")
-    article = r"(?:an?\s+|the\s+|any\s+)?"
-    noun = article + _noun_pattern(group="?:")
-    slots = {
-        "{ao}": f"(?P<o>{noun}(?:{_BETWEEN}{noun})*)",
-        "{o}": f"(?P<o>{noun}(?:{_BETWEEN}{noun})*)",
-        "{v}": f"(?P<v>{one}(?:{_BETWEEN}{one})*)",
-        "{a}": f"(?P<a>{one})",
-        "{b}": f"(?P<b>{one})",
-        "{n}": r"(?P<n>\d{1,4})",
-        # A comma inside brackets belongs to the formula.
-        "{f}": r"(?P<f>\S(?:[^,;]|,(?=[^()]*\)))*?)"
-        r"(?=\s*(?:[;.]?\s*$|[;.,]\s|\s(?:and|but|as)\s))",
-    }
-    compiled = []
-    for kind, wording in WORDINGS.items():
-        for template in (*wording.seen, *wording.unseen, *_SHORT.get(kind, ())):
-            compiled.append((kind, _compile(template, slots)))
-    return compiled
-
-
-def _compile(template: str, slots: dict[str, str]) -> re.Pattern[str]:
-    parts = re.split(r"(\{\w+\}|\s+)", template)
-    text = ""
-    for index, part in enumerate(parts):
-        if part in slots:
-            text += slots[part]
-        elif not part.strip():
-            text += r"\s+" if part else ""
-        elif index == 0 and part == "is":
-            text += r"(?:is|be|are|stays)"
-        else:
-            text += (
-                r"\s*" + re.escape(part) + r"\s*" if part in "*/-" else re.escape(part)
-            )
-    # "is" may be left out: "periodic in t"
-    text = re.sub(
-        r"^\(\?:is\|be\|are\|stays\)\\s\+(?=\w)", r"(?:(?:is|be|are)\\s+)?", text
+def _belongs_to(before: str, piece: str) -> bool:
+    """Tell whether a piece only completes what stands before it."""
+    has_mark, marked = (_MARK.search(text) is not None for text in (piece, before))
+    words = _other_words(_MARK.sub(" ", piece))
+    if has_mark and not marked and not words:
+        return True  # "needs both multiplied, x1 and x2"
+    if not re.search(r"<V\d+>", before) and re.match(
+        r"\s*(?:whatever|regardless|irrespective|for\s+(?:all|any|every|each))\b", piece
+    ):
+        return True
+    if not has_mark and re.search(r"<V\d+>", before):
+        if re.match(
+            r"\s*(?:is|are|has|does|makes?|must|can|will|comes?|enters?)\b", piece
+        ):
+            return len(_other_words(_MARK.sub(" ", before))) <= _MOST_OTHER_WORDS
+        changed = (cues.SIGN, cues.SHIFTED, cues.SWAPPED)
+        if _has(cues.TURNED, piece) and _has(cues.SIGN, before):
+            return True
+        if _has(cues.SAME, piece) and not _has(cues.SAME, before):
+            return any(_has(pattern, before) for pattern in changed)
+    if not has_mark and re.search(r"<O\d+>", before) and not _has(cues.DENIAL, before):
+        # "square roots: none"
+        no = f"{cues.DENIAL}|{cues.EXCLUSION}"
+        none = _has(r"\b(?:has|have|contains|with)\s+none\b", piece)
+        if none and not _has(cues.EXCLUSION, before):
+            return True
+        return _has(no, piece) and not _other_words(re.sub(_numbered(no), " ", piece))
+    sides = [text for text in (before, piece) if re.search(r"<V\d+>", text)]
+    pair = any(_has(p, piece) and not _has(p, before) for p in cues.PAIRS.values())
+    if pair and _has(r"\b(?:their|these|both|two|the)\b", piece) and not has_mark:
+        return len(re.findall(r"<V\d+>", before)) >= 2
+    turns = [_has(cues.UP, t) or _has(cues.DOWN, t) for t in (before, piece)]
+    short = len(_other_words(_MARK.sub(" ", before))) <= _SHORT_CLAUSE
+    together = short or _has(cues.TOGETHER, before) or _has(r"\bso\s+do", piece)
+    # "the larger x2, the larger the target"
+    return (
+        len(sides) == 1
+        and together
+        and turns[0]
+        and (turns[1] or _has(r"\bso\s+do(?:es)?\b", piece))
     )
-    return re.compile(rf"(?<![\w`]){text}(?![\w`])", re.I)
 
 
-def _names(labels: Sequence[str]) -> dict[str, str]:
-    """Map every spelling of a column to its variable; labels win."""
-    n = len(labels) or 10
-    return {
-        **{variable(j): variable(j) for j in range(n)},
-        **{label: variable(j) for j, label in enumerate(labels)},
-    }
+def _size(sentence: str, mentions: list[Mention]) -> Property | None:
+    """Read a limit of the number of nodes."""
+    if not _has(cues.SIZE_NOUN, sentence) or _has(cues.AT_LEAST, sentence):
+        return None
+    numbers = re.findall(r"<N(\d+)>", sentence)
+    if not numbers:
+        return None
+    n = int(mentions[int(numbers[0])].values[0])
+    if _has(cues.FEWER_THAN, sentence):
+        return Property("size", (str(n - 1),)) if n > 1 else None
+    return Property("size", (str(n),)) if _has(cues.AT_MOST, sentence) and n else None
 
 
-def _variable_pattern(labels: Sequence[str], group: str = "") -> str:
-    spelled = sorted(_names(labels), key=len, reverse=True)
-    one = "|".join(map(re.escape, spelled))
-    # Names are case-sensitive, words are not.
-    return rf"`?(?<!\w)({group}(?-i:{one}))(?!\w)`?"
+def _repeat(clause: _Clause, before: _Clause) -> Iterator[Property]:
+    """Read "and in x4" after "is monotone in x3", or a list in brackets."""
+    for mention in clause.mentions:
+        kinds = [p.kind for p in before.found if _same_sort(p, mention)]
+        if kinds:
+            yield from (Property(kinds[-1], (v,)) for v in mention.values)
 
 
-@lru_cache(maxsize=1)
-def _nouns() -> dict[str, str]:
-    return {noun: family for family, row in FAMILIES.items() for noun in row.nouns}
+def _same_sort(item: Property, mention: Mention) -> bool:
+    if len(item.arguments) != 1 or item.kind in ("term", "size"):
+        return False
+    return mention.mark == ("O" if item.kind in ("contains", "avoids") else "V")
 
 
-@lru_cache(maxsize=2)
-def _noun_pattern(group: str = "") -> str:
-    one = "|".join(sorted(map(re.escape, _nouns()), key=len, reverse=True))
-    return rf"(?<!\w)({group}{one})s?(?:\s+(?:functions?|terms?))?(?!\w)"
+def _formulas(clause: _Clause) -> Iterator[Property]:
+    for mention in clause.of("F"):
+        if clause.denied or clause.excluded:
+            continue
+        pair = pair_of(mention.values[0])
+        if pair is not None and not clause.has(cues.WHOLE_TERM):
+            yield Property(pair[0], pair[1:])
+        else:
+            yield Property("term", mention.values)
+
+
+def _pairs(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+    """Read a product, a ratio, a difference or a symmetry of two variables."""
+    names = clause.variables
+    if len(names) < 2 or found:
+        return
+    swapped, alike = clause.has(cues.SWAPPED), clause.has(cues.SYMMETRIC)
+    if swapped or alike:
+        same = swapped and clause.has(cues.SAME)
+        kept = same or not clause.denied or clause.has(r"\btell\b")
+        barred = clause.has(r"\bnot\s+(?:be\s+)?(?:swap|exchang|interchang|symmetr)\w*")
+        if kept and not barred:
+            yield Property("symmetric", (names[0], names[1]))
+        return
+    if clause.denied or clause.excluded:
+        return
+    for kind, cue in cues.PAIRS.items():
+        match = re.search(_numbered(cue), clause.text, re.I)
+        if match is None:
+            continue
+        a, b = _around(clause, match, names)
+        if any(clause.has(pattern) for pattern in cues.REVERSED):
+            a, b = b, a
+        yield Property(kind, (a, b))
+        return
+
+
+def _around(clause: _Clause, match: re.Match[str], names: list[str]) -> tuple[str, str]:
+    """Give the two variables that a word between or before them joins."""
+    places = [
+        (m.start(), value)
+        for m, mention in zip(_MARK.finditer(clause.text), clause.mentions, strict=True)
+        if mention.mark == "V"
+        for value in mention.values
+    ]
+    before = [v for start, v in places if start < match.start()]
+    after = [v for start, v in places if start >= match.start()]
+    if len(after) >= 2:
+        return after[0], after[1]
+    if before and after:
+        return before[-1], after[0]
+    return names[-2], names[-1]
+
+
+def _about_variables(clause: _Clause, names: list[str]) -> Iterator[Property]:
+    """Read how the target behaves along variables."""
+    no = clause.denied or clause.has(r"\bwithout\b|\bfree\s+of\b|\black\w*")
+    kinds: list[str] = []
+    for kind, patterns in cues.ABOUT_VARIABLES.items():
+        told = [
+            clause.has(p.removeprefix("not: "))
+            for p in patterns
+            if p.startswith("not: ") == no
+        ]
+        if any(told):
+            kinds.append(kind)
+    if kinds in ([], ["positive"]) and clause.has(cues.SLOPE):
+        for word, kind in (("positive", "increasing"), ("negative", "decreasing")):
+            if clause.has(rf"\b{word}\b") and not no:
+                kinds = [kind]
+    shifted = clause.variables and clause.has(cues.SHIFTED)
+    if not kinds and shifted and clause.has(cues.SAME):
+        kinds.append("periodic")
+    if not kinds or not {"monotone", "periodic"} & set(kinds):
+        parity = _parity(clause, no)
+        kinds = parity or kinds
+    if not kinds or ("monotone" in kinds and clause.has(r"\bmonoton\w*")):
+        direction = _direction(clause)
+        if direction is not None:
+            kinds = [k for k in kinds if k != "monotone"] + [direction]
+    for kind in kinds:
+        yield from (Property(kind, (name,)) for name in names)
+
+
+def _parity(clause: _Clause, no: bool) -> list[str]:
+    if not no and clause.has(cues.ODD):
+        return ["odd"]
+    if not no and clause.has(cues.EVEN):
+        return ["even"]
+    if clause.has(cues.SIGN):
+        if clause.has(cues.SAME):
+            return ["even"]
+        turned = not no and clause.variables and clause.has(cues.TURNED)
+        return ["odd"] if turned else []
+    alone = len(clause.variables) == 1 and clause.has(r"\bsymmetr\w*")
+    return ["even"] if alone and not no else []
+
+
+def _direction(clause: _Clause) -> str | None:
+    """Tell whether the target rises or falls with what the clause names."""
+    ups, downs = (
+        len(re.findall(_numbered(p), clause.text, re.I)) for p in (cues.UP, cues.DOWN)
+    )
+    if not ups and not downs:
+        return None
+    rising = downs % 2 == 0
+    if clause.denied:
+        if not clause.has(r"\bnever\b"):
+            return None
+        rising = not rising
+    return "increasing" if rising else "decreasing"
+
+
+def _domains(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+    if any(p.kind in ("periodic", "bounded") for p in found):
+        return
+    if clause.denied and clause.has(cues.NO_FURTHER):
+        yield Property("saturation")
+    if clause.denied:
+        return
+    for kind, cue in cues.DOMAINS.items():
+        barred = rf"\b(?:skip|without|free\s+of)\s+(?:\w+\s+){{0,2}}(?:{cue})"
+        if clause.has(cue) and not clause.has(barred):
+            yield Property(kind)
+
+
+def _operators(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+    """Read which operators there are and which not, beside what was found."""
+    avoided = clause.denied != clause.excluded
+    bare = len(clause.words) <= _SHORT_CLAUSE
+    told = clause.excluded or bare or clause.has(cues.CONTAINMENT)
+    if not avoided and not told:
+        return
+    kind = "avoids" if avoided else "contains"
+    for mention in clause.of("O"):
+        for family in mention.values:
+            if not (found and family in _ARITHMETIC):
+                yield Property(kind, (family,))
+
+
+def _dependence(clause: _Clause) -> Iterator[Property]:
+    """Read which variables matter and which do not."""
+    bare = not _other_words(re.sub(cues.DENIAL, " ", _MARK.sub(" ", clause.text)))
+    told = clause.has(cues.DEPENDENCE) or (bare and clause.denied)
+    if clause.has(cues.VIEWED) or not (told or clause.excluded):
+        return
+    moved = clause.has(r"\b(?:chang|vary|turn|mov|alter|tweak)\w*") and clause.has(
+        cues.SAME
+    )
+    kind = "ignores" if moved or clause.denied != clause.excluded else "uses"
+    yield from (Property(kind, (name,)) for name in clause.variables)
