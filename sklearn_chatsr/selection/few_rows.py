@@ -25,6 +25,8 @@ _LAWFUL, CERTAIN = 0.9, 0.99
 # it on more than one in a thousand of so many rows around the known ones. One that may
 # be a law is left out only if it explodes, one that is seen may go anywhere.
 _WILD_LAW, _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 10.0, 0.25, 0.001, 2_000, 0.25
+# A wild formula stays if it leaves less than such a share of the best tame one's error.
+_CLEARLY = 0.75
 # What a smooth function says counts as much there as what the formulas say.
 _SMOOTH_SHARE = 0.5
 _MOST_REPEATED = 400  # rows, with their repetitions
@@ -49,11 +51,12 @@ def most_central(
     variance are predicted, and a law may be seen. There nodes count as well.
 
     Formulas that explode where one value is another row's are left out unless the law
-    is certain (0.99).
+    is certain (0.99), or no other one comes near.
 
-    Elsewhere formulas that leave the range of the target around the rows are left out,
-    a linear model with shrunken coefficients (the lasso) competes, and a Gaussian
-    process, which is no formula, has half of the say in what the values should be.
+    Elsewhere formulas that leave the range of the target around the rows are left out
+    unless no other one comes near, a linear model with shrunken coefficients (the
+    lasso) competes, and a Gaussian process, which is no formula, has half of the say in
+    what the values should be.
 
     Parameters
     ----------
@@ -96,11 +99,15 @@ def most_central(
     around = (_exchanged if is_lawful else _on_lines)(X, rng)
     most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
     if lowest > (1.0 - CERTAIN) * spread:
-        tame = [
-            k and not _is_wild(e, around, y, most)
-            for e, k in zip(expressions, kept, strict=True)
-        ]
-        kept = np.array(tame) if any(tame) else kept
+        tame = np.array(
+            [
+                k and not _is_wild(e, around, y, most)
+                for e, k in zip(expressions, kept, strict=True)
+            ]
+        )
+        if any(tame):
+            best = float(errors[tame].min())
+            kept &= tame | (errors < _CLEARLY * best)
     if not is_lawful:
         line = None if formulas_alone else shrunken_line(X, y, weight)
         if line is not None and allow(line):
