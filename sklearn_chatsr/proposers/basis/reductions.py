@@ -1,8 +1,8 @@
 """Reductions: smaller problems that the data lead to before the law is known.
 
-A smooth model of the target tells four things. In ``y = x1 + g(x2, ...)`` nothing
-depends on ``x1`` once it is taken away, in ``y = f(x1) * g(x2, ...)`` once the right
-factor is divided out. A change of units that the law
+A smooth model of the target tells four things. In ``y = f(x1) + g(x2, ...)`` and ``y =
+x1 * x2 + g(x3, ...)`` nothing depends on ``x1`` once the right addend is taken away, in
+``y = f(x1) * g(x2, ...)`` once the right factor is divided out. A change of units that the law
 does not notice takes one column away (`scaling`). In ``y = g(x1 - x2, ...)``, and
 likewise for sums, quotients and products, the other combination of the two columns has
 no influence. Each leaves a problem with one column less.
@@ -16,7 +16,7 @@ symbolic regression. Science Advances.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -43,7 +43,13 @@ logger = logging.getLogger(__name__)
 
 _POWERS = tuple(Fraction(p, 2) for p in (2, -2, 4, -4, 6, -6, 1, -1))
 _CURVES = ("cos", "sin", "exp")
+_ADDED = ("sq", "cube", "inv", "sqrt", "log", "exp", "sin", "cos", "abs")
 _COEFFICIENTS, _FARTHEST = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5), 0.02
+# A coefficient is known by so many standard errors, and short if these are such a share
+# of the gap between short numbers.
+_ERRORS, _SURE = 3.0, 0.2
+_VAGUE = 0.1  # share of a coefficient, for an error where a whole number is near
+_HIGHEST_DEGREE, _ROWS_PER_TERM = 10, 3
 _ENOUGH_PER_PARAMETER = 12  # rows
 _NEARLY = 0.8  # of what the model explains before a factor is divided out
 _TAIL = 0.02  # rows at either end of a column, where a polynomial is at its worst
@@ -98,21 +104,19 @@ class Remainder:
             divisor=self.divisor * values,
         )
 
-    def less(self, j: int, coefficient: float) -> Remainder:
-        """Take away column j, which has nothing else to say."""
-        leaf = self.columns.leaves[j]
-        addend: Tree = leaf if coefficient == 1 else ("mul", coefficient, leaf)
+    def less(self, gone: Sequence[int], addend: Tree, values: Array) -> Remainder:
+        """Take away an addend that holds all that some columns have to say."""
         return replace(
             self,
             factor="1",
             unit="1",
-            columns=self._without(j),
-            y=self.y - coefficient * self.columns.values[j],
+            columns=self._without(*gone),
+            y=self.y - values,
             outside=(*self.outside, (self.factor, self.unit, addend)),
         )
 
-    def _without(self, j: int) -> Columns:
-        return self.columns.keep([i for i in range(len(self.columns)) if i != j])
+    def _without(self, *gone: int) -> Columns:
+        return self.columns.keep([i for i in range(len(self.columns)) if i not in gone])
 
     def scaled(self, scaling: Scaling) -> Remainder:
         """Divide the target and all columns by powers of one column."""
@@ -198,29 +202,103 @@ def reduced(
 
 @np.errstate(all="ignore")
 def _without_addend(problem: Remainder) -> Remainder | None:
-    """Take away a column that is added to what the others have to say."""
+    """Take away what one column, or two together, add to what the others say."""
     X, y = problem.columns.values.T, problem.y
     degree = degree_for(X)
     if degree == 0:
         return None
-    features = standardised(X)
-    for j in range(len(problem.columns)):
-        inside, outside = polynomial_around(features, j, degree)
-        [before] = f_statistics(outside, inside, y[None])
-        if before < PRESENT:
-            continue
-        base = np.column_stack([outside, inside[:, 0]])
-        [after] = f_statistics(base, inside[:, 1:], y[None])
-        if not is_absent(after, before):
-            continue
-        coefficients = np.linalg.lstsq(base, y, rcond=None)[0]
-        slope = float(coefficients[-1] / X[:, j].std())
-        whole = min(_COEFFICIENTS, key=lambda c: abs(c - slope))
-        if abs(slope - whole) <= _FARTHEST * abs(whole):
-            [gone] = f_statistics(outside, inside, (y - whole * X[:, j])[None])
-            if is_absent(gone, before):
-                return problem.less(j, whole)
+    features, n_columns = standardised(X), len(problem.columns)
+    for n_gone in range(1, min(2, n_columns - 1) + 1):
+        best: tuple[float, tuple[int, ...], Tree, Array] | None = None
+        for gone in combinations(range(n_columns), n_gone):
+            inside, outside = polynomial_around(features, gone, degree)
+            [before] = f_statistics(outside, inside, y[None])
+            if before < PRESENT:
+                continue
+            for tree, values in _addends(problem.columns, gone):
+                base = np.column_stack([outside, standardised(values[:, None])])
+                # What the base holds already is no direction of its own.
+                is_plain = tree in problem.columns.leaves
+                free = inside[:, n_gone:] if is_plain else inside
+                [after] = f_statistics(base, free, y[None])
+                if not is_absent(after, before) or (best and best[0] < after):
+                    continue
+                others = np.delete(features, gone, axis=1)
+                coefficient = _coefficient(others, values, y, is_plain)
+                if coefficient is None:
+                    continue
+                [left] = f_statistics(outside, inside, (y - coefficient * values)[None])
+                if is_absent(left, before):
+                    best = after, gone, *_times(coefficient, tree, values)
+        if best is not None:
+            return problem.less(*best[1:])
     return None
+
+
+def _addends(columns: Columns, gone: tuple[int, ...]) -> Iterator[tuple[Tree, Array]]:
+    """Give functions of some columns that may be added to the rest, and their values."""
+    x, leaf = columns.values[gone[0]], columns.leaves[gone[0]]
+    if len(gone) == 1:
+        yield leaf, x
+        for name in _ADDED:
+            values = OPERATORS[name].numpy(x)
+            is_new = name != "abs" or x.min() < 0 < x.max()
+            if is_new and np.isfinite(values).all() and np.ptp(values) > 0:
+                yield (name, leaf), values
+        return
+    other, other_leaf = columns.values[gone[1]], columns.leaves[gone[1]]
+    yield ("mul", leaf, other_leaf), x * other
+    for (a, tree_a), (b, tree_b) in (
+        ((x, leaf), (other, other_leaf)),
+        ((other, other_leaf), (x, leaf)),
+    ):
+        if np.abs(b).min() > SPAN * np.abs(b).max():
+            yield ("div", tree_a, tree_b), a / b
+
+
+def _coefficient(
+    others: Array, values: Array, y: Array, is_plain: bool
+) -> float | None:
+    """Give the coefficient of an addend, as a short number if there is one so near.
+
+    The others are all that is there beside it, so that the polynomial in them may have
+    a higher degree. None where the data say too little about the coefficient, unless it
+    is next to a whole number.
+    """
+    slope, error = 0.0, np.inf
+    addend = standardised(values[:, None])
+    for degree in range(1, _HIGHEST_DEGREE + 1):
+        n_terms = comb(others.shape[1] + degree, degree)
+        if _ROWS_PER_TERM * n_terms > len(y):
+            break
+        base = np.column_stack([*polynomial_around(others, 0, degree), addend])
+        coefficients = np.linalg.lstsq(base, y, rcond=None)[0]
+        # The last row of the triangle is what the addend alone has to say.
+        alone = max(abs(float(np.linalg.qr(base, mode="r")[-1, -1])), 1e-300)
+        left = np.linalg.norm(y - base @ coefficients)
+        uncertain = float(left / np.sqrt(len(y) - base.shape[1])) / alone
+        if uncertain < error:
+            slope, error = float(coefficients[-1]), uncertain
+    scale = float(values.std())
+    slope, error = slope / scale, max(_ERRORS * error, 1e-9 * abs(slope)) / scale
+    whole = min(_COEFFICIENTS, key=lambda c: abs(c - slope))
+    if not error <= _FARTHEST * abs(slope):
+        near = abs(slope - whole) <= _FARTHEST * abs(whole)
+        known = is_plain or error <= _VAGUE * abs(slope)
+        return whole if near and known else None
+    if abs(slope - whole) <= error:
+        return whole
+    for digits in (1, 2, 3):
+        short = float(f"{slope:.{digits}g}")
+        gap = 10.0 ** (np.floor(np.log10(abs(slope))) - digits + 1)
+        if abs(slope - short) <= error <= _SURE * gap:
+            return short
+    return slope
+
+
+def _times(coefficient: float, tree: Tree, values: Array) -> tuple[Tree, Array]:
+    whole: Tree = tree if coefficient == 1 else ("mul", coefficient, tree)
+    return whole, coefficient * values
 
 
 @np.errstate(all="ignore")

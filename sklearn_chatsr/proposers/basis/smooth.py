@@ -6,6 +6,7 @@ misses acts as noise that knows nothing of the column in question.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations_with_replacement
 from math import comb
 
@@ -45,15 +46,21 @@ def standardised(X: Array) -> Array:
     return standard
 
 
-def polynomial_around(features: Array, j: int, degree: int) -> tuple[Array, Array]:
-    """Give the monomials that hold feature j, itself first, and the others."""
+def polynomial_around(
+    features: Array, j: int | Sequence[int], degree: int
+) -> tuple[Array, Array]:
+    """Give the monomials that hold feature j (or one of j), and the others.
+
+    The first ones are the features themselves.
+    """
+    around = {j} if isinstance(j, int) else set(j)
     n_rows, n_columns = features.shape
     inside: list[Array] = []
     outside: list[Array] = [np.ones(n_rows)]
     for total in range(1, degree + 1):
         for chosen in combinations_with_replacement(range(n_columns), total):
             value = np.prod(features[:, chosen], axis=1)
-            (inside if j in chosen else outside).append(value)
+            (inside if around & set(chosen) else outside).append(value)
     return np.column_stack(inside), np.column_stack(outside)
 
 
