@@ -319,10 +319,11 @@ def _with_emptied_roots(factors: Factors, positive: frozenset[str]) -> Iterator[
         if not (isinstance(product, tuple) and product[0] == "*"):
             continue
         others = [*factors[:i], *factors[i + 1 :]]
-        for base, inner in product[1]:
-            if base in positive:
-                rest = make_product([f for f in product[1] if f[0] != base])
-                yield make_product([*others, (base, inner * power), (rest, power)])
+        out = [f for f in product[1] if _is_positive(f[0], positive)]
+        for chosen in dict.fromkeys((*((f,) for f in out), tuple(out))):
+            rest = make_product([f for f in product[1] if f not in chosen])
+            outside = [(base, inner * power) for base, inner in chosen]
+            yield make_product([*others, *outside, (rest, power)])
 
 
 def _with_moved_exponential(factors: Factors) -> Iterator[Node]:

@@ -108,8 +108,8 @@ def _as_polynomial(
         rows.append((tuple(powers.get(b, 0) for b in bases), coefficient))
     lowest = tuple(min(powers) for powers in zip(*(e for e, _ in rows), strict=True))
     is_exact = all(isinstance(c, int | Fraction) for _, c in rows)
-    largest = max((float(c) for _, c in rows), key=abs)
-    for unit in (1.0, largest):
+    by_size = sorted((float(c) for _, c in rows), key=abs, reverse=True)
+    for unit in dict.fromkeys((1.0, *by_size)):
         numbers = [_rational(c, unit) for _, c in rows]
         if None not in numbers:
             polynomial = {

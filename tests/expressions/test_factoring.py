@@ -38,6 +38,11 @@ def test_values_never_change_and_nothing_grows(expression):
         ("x1^2*x2 + x1^2*x3 + x1*x2^2 + x1*x2*x3 - x4", "x1*(x1 + x2)*(x2 + x3) - x4"),
         ("x1^2 + x2^2 + x3^2 + 2*x1*x2 + 2*x1*x3 + 2*x2*x3", "(x1 + x2 + x3)^2"),
         ("1/x1^2 + 2/(x1*x2) + 1/x2^2", "((x1 + x2)/(x1*x2))^2"),
+        (
+            "0.0013*x1^3 + 0.0013*x1^2*x2 - 0.0013*x1*x2^2 - 0.0013*x2^3"
+            " + 0.09256*x1^2 - 0.09256*x2^2 + 1.647568*x1 - 1.647568*x2",
+            "0.0013*(x1 - x2)*(x1 + x2 + 35.6)^2",
+        ),
         ("exp(-x3)/(exp(x1 - x3) + x2)", "1/(exp(x1) + x2*exp(x3))"),
         ("x2 + log(3*x1 + 3) - 1.0986122886681098", "x2 + log(x1 + 1)"),
     ],
@@ -123,6 +128,14 @@ def test_only_a_positive_column_leaves_a_root():
     np.testing.assert_allclose(
         factored(expression).evaluate(X), expression.evaluate(X), rtol=1e-12
     )
+
+
+def test_positive_sums_and_products_leave_a_root_together():
+    expression = Expression.from_infix("sqrt((x1*(x1 + x2 + 3.5))^2*(x1 - x2))")
+
+    found = factored(expression, {"x1", "x2"})
+
+    assert found == Expression.from_infix("x1*sqrt(x1 - x2)*(x1 + x2 + 3.5)").simplify()
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,37 @@ def test_a_column_that_is_only_added_is_taken_away(noise):
     assert inner.evaluate(X) + rest == pytest.approx(y)
 
 
+@pytest.mark.parametrize(
+    ("addend", "gone"),
+    [
+        (("mul", -1.2, ("sq", "x1")), {"x1"}),
+        (("mul", 0.25, "x1"), {"x1"}),
+        (("mul", 0.6, ("cos", "x1")), {"x1"}),
+        (("mul", "x1", "x2"), {"x1", "x2"}),
+    ],
+)
+def test_functions_of_a_column_and_products_of_two_are_taken_away(addend, gone):
+    X = draw(11, 5, 0.5, 3.0)
+    y = X[:, 2] * X[:, 3] / (X[:, 4] + 1.5)
+    y = y + Expression.from_tree(addend).evaluate(X)
+
+    smallest = reduce(X, y)[0]
+
+    assert smallest.outside[0][2] == addend
+    assert (
+        not gone
+        & set(Expression.from_tree(addend).tokens)
+        & set(smallest.columns.leaves)
+    )
+
+
+def test_an_addend_whose_coefficient_is_uncertain_stays():
+    X = draw(12, 3)
+    y = np.sin(9.0 * X[:, 1] * X[:, 2]) + 0.013 * X[:, 0] ** 2
+
+    assert all(not r.outside for r in reduce(X, y))
+
+
 def test_a_factor_is_no_addend():
     X = draw(7, 3)
     y = X[:, 0] * np.log(X[:, 1] + X[:, 2])

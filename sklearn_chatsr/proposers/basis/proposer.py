@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -120,7 +120,10 @@ class BasisProposer:
                 continue
             # Noise of y is as large as ever where y is divided.
             smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
-            stages = _from_first_look(*smaller, out_of_time, separated)
+            found = first_look(*smaller, out_of_time)
+            if found:
+                yield found
+            stages = search_stages(*smaller, out_of_time, separated)
             if len(part.columns) == 1:
                 [leaf] = part.columns.leaves
                 curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
@@ -170,16 +173,6 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
-
-
-def _from_first_look(
-    task: Task,
-    wide: Task | None,
-    out_of_time: Callable[[], bool],
-    separated: Iterable[list[Tree]],
-) -> Iterator[list[Tree] | None]:
-    yield first_look(task, wide, out_of_time)
-    yield from search_stages(task, wide, out_of_time, separated)
 
 
 def _with_last_word(

@@ -2,10 +2,10 @@
 
 A smooth model of the target tells four things. In ``y = f(x1) + g(x2, ...)`` and ``y =
 x1 * x2 + g(x3, ...)`` nothing depends on ``x1`` once the right addend is taken away, in
-``y = f(x1) * g(x2, ...)`` once the right factor is divided out. A change of units that the law
-does not notice takes one column away (`scaling`). In ``y = g(x1 - x2, ...)``, and
-likewise for sums, quotients and products, the other combination of the two columns has
-no influence. Each leaves a problem with one column less.
+``y = f(x1) * g(x2, ...)`` once the right factor is divided out. A change of units that
+the law does not notice takes one column away (`scaling`). In ``y = g(x1 - x2, ...)``,
+and likewise for sums, quotients and products, the other combination of the two columns
+has no influence. Each leaves a problem with one column less, or two.
 
 References
 ----------
@@ -236,7 +236,7 @@ def _without_addend(problem: Remainder) -> Remainder | None:
 
 
 def _addends(columns: Columns, gone: tuple[int, ...]) -> Iterator[tuple[Tree, Array]]:
-    """Give functions of some columns that may be added to the rest, and their values."""
+    """Give functions of some columns that may be added to the rest, with values."""
     x, leaf = columns.values[gone[0]], columns.leaves[gone[0]]
     if len(gone) == 1:
         yield leaf, x
