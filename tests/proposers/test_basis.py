@@ -116,6 +116,21 @@ def test_inner_constants_are_found_by_the_fit():
     assert search(X, y).best("r2").fvu < 1e-18
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "57.29577951308232*acos((x1 - x2)/(x1 + x2))",
+        "57.29577951308232*atan(x1*x2/(x3 + 1))",
+        "85/(1 + exp((0.6*x2 - x1)/1.7))",
+        "11.2*log(x1*x2 + 3.1*x3)",
+    ],
+)
+def test_targets_in_units_of_their_own_are_recovered(text):
+    X = positive(3)
+
+    assert recovers(text, X[:300], X[300:])
+
+
 @pytest.mark.parametrize("scales", [(1e-12, 1e15, 1.0), (1e6, 1e-20, 1e18)])
 def test_units_do_not_matter(scales):
     X = positive(2)

@@ -31,7 +31,7 @@ from sklearn_chatsr.proposers.basis.waves import waves
 
 # An exact fit of all terms at once that these rows confirm is no coincidence.
 _SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED = 4, 300, 60
-_CAPS = Caps(
+SMALL = Caps(
     monomials=200,
     sums=30,
     arguments=40,
@@ -61,7 +61,7 @@ def first_look(
     out_of_time : callable
         Asked between blocks of work.
     """
-    task = replace(task, caps=_CAPS, n_candidates=min(task.n_candidates, _N_WRITTEN))
+    task = replace(task, caps=SMALL, n_candidates=min(task.n_candidates, _N_WRITTEN))
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
     found = list(dense_fits(task, transforms))
     if wide is not None and not found:
@@ -87,11 +87,11 @@ def first_look(
         product = Product(
             task.y, task.columns, library.factors, library.addends, task.n_fit
         )
-        found += _products(product, out_of_time)
+        found += products_of_few(product, out_of_time)
     return written(task, found)
 
 
-def _products(formulation: Product, out_of_time: Callable[[], bool]) -> Found:
+def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:
     """Give products of powers with no, one and two other factors."""
     n_fit = formulation.n_fit
     prepared = formulation.candidates(_MOST_TERMS)

@@ -274,7 +274,8 @@ def _coefficient(
         base = np.column_stack([*polynomial_around(others, 0, degree), addend])
         coefficients = np.linalg.lstsq(base, y, rcond=None)[0]
         # The last row of the triangle is what the addend alone has to say.
-        alone = max(abs(float(np.linalg.qr(base, mode="r")[-1, -1])), 1e-300)
+        _, triangle = np.linalg.qr(base)
+        alone = max(abs(float(triangle[-1, -1])), 1e-300)
         left = np.linalg.norm(y - base @ coefficients)
         uncertain = float(left / np.sqrt(len(y) - base.shape[1])) / alone
         if uncertain < error:

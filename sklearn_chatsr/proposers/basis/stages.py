@@ -28,6 +28,7 @@ from sklearn_chatsr.proposers.basis.pairs import Candidates, best_pairs
 from sklearn_chatsr.proposers.basis.powers import sums_of_power_laws
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import pursue, share_left
+from sklearn_chatsr.proposers.basis.scaled import scaled_targets
 from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.task import Task, is_exact, screens, written
 from sklearn_chatsr.proposers.basis.terms import Terms
@@ -78,6 +79,7 @@ def search_stages(
     """
     transforms = [t for t in TRANSFORMS if t.applies(task.y)]
     yield written(task, list(power_laws_beside_constant(task, transforms)))
+    yield scaled_targets(task, out_of_time)
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     running = waves(task.columns, task.y, task.n_fit, out_of_time, thorough=True)
     library = replace(library, addends=Terms.join([running, library.addends]))
