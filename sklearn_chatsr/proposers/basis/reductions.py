@@ -49,6 +49,7 @@ _COEFFICIENTS, _FARTHEST = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5), 0.02
 # of the gap between short numbers.
 _ERRORS, _SURE = 3.0, 0.2
 _VAGUE = 0.1  # share of a coefficient, for an error where a whole number is near
+_USUAL = 0.8  # of the rows: those without the largest values of an addend
 _HIGHEST_DEGREE, _ROWS_PER_TERM = 10, 3
 _ENOUGH_PER_PARAMETER = 12  # rows
 _NEARLY = 0.8  # of what the model explains before a factor is divided out
@@ -227,8 +228,18 @@ def _without_addend(problem: Remainder) -> Remainder | None:
                 coefficient = _coefficient(others, values, y, is_plain)
                 if coefficient is None:
                     continue
-                [left] = f_statistics(outside, inside, (y - coefficient * values)[None])
-                if is_absent(left, before):
+                rest = y - coefficient * values
+                [left] = f_statistics(outside, inside, rest[None])
+                if not is_absent(left, before):
+                    continue
+                # A few huge values must not be all that speaks for it.
+                size = np.abs(values - np.median(values))
+                usual = size <= np.quantile(size, _USUAL)
+                [was], [remains] = (
+                    f_statistics(outside[usual], inside[usual], target[usual][None])
+                    for target in (y, rest)
+                )
+                if was >= PRESENT and is_absent(remains, was):
                     best = after, gone, *_times(coefficient, tree, values)
         if best is not None:
             return problem.less(*best[1:])
