@@ -25,8 +25,9 @@ _LAWFUL, CERTAIN = 0.9, 0.99
 # it on more than one in a thousand of so many rows around the known ones. One that may
 # be a law is left out only if it explodes, one that is seen may go anywhere.
 _WILD_LAW, _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 10.0, 0.25, 0.001, 2_000, 0.25
-# A wild formula stays if it leaves less than such a share of the best tame one's error.
-_CLEARLY = 0.75
+# A wild formula stays if its errors describe the rows in so many bits less than those of
+# the best tame one.
+_CLEARLY = 20.0
 # What a smooth function says counts as much there as what the formulas say.
 _SMOOTH_SHARE = 0.5
 _MOST_REPEATED = 400  # rows, with their repetitions
@@ -107,7 +108,7 @@ def most_central(
         )
         if any(tame):
             best = float(errors[tame].min())
-            kept &= tame | (errors < _CLEARLY * best)
+            kept &= tame | (errors < best * np.exp2(-2.0 * _CLEARLY / len(y)))
     if not is_lawful:
         line = None if formulas_alone else shrunken_line(X, y, weight)
         if line is not None and allow(line):
