@@ -14,7 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.combinations import fitted_pairs, fitted_singles
+from sklearn_chatsr.proposers.basis.combinations import (
+    Found,
+    fitted_pairs,
+    fitted_singles,
+)
 from sklearn_chatsr.proposers.basis.first_look import SMALL, products_of_few
 from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.library import build_library
@@ -39,6 +43,7 @@ _BOUNDS = {
 # Units that people give: decibels and powers of ten and two, degrees, hours, turns.
 _LOGARITHMIC = (10 / math.log(10), 20 / math.log(10), 1 / math.log(10), 1 / math.log(2))
 _ANGULAR = (180 / math.pi, 12 / math.pi, 24 / math.pi, 0.5 / math.pi, 2.0)
+_CLOSE = 0.03  # share of the variance that a likely formula leaves
 _MOST_TERMS, _N_SINGLES, _N_PAIRS, _N_WRITTEN = 1_000, 8, 20, 6
 
 
@@ -64,7 +69,7 @@ def scaled_targets(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
     found = fitted_singles(sums, prepared, _N_SINGLES)
     two = fitted_pairs(sums, prepared, _N_PAIRS, out_of_time)
     found += [(sums[t], hit) for t, _, hits in two for hit in hits]
-    trees = written(task, found)
+    trees = written(task, _close(found))
     for transform in _angles(task.y):
         if out_of_time():
             break
@@ -72,8 +77,13 @@ def scaled_targets(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
         product = Product(
             inner.y, task.columns, library.factors, library.addends, task.n_fit
         )
-        trees += written(inner, products_of_few(product, out_of_time))
+        trees += written(inner, _close(products_of_few(product, out_of_time)))
     return trees
+
+
+def _close(found: Found) -> Found:
+    """Choose what a better scale may make a law: its terms leave little even so."""
+    return [(formulation, hit) for formulation, hit in found if hit.fvu < _CLOSE]
 
 
 def _below(task: Task, transform: Transform) -> Task:
