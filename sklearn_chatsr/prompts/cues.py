@@ -22,7 +22,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "sinh": ("hyperbolic sin",),
     "cosh": ("hyperbolic cos",),
     "tanh": ("hyperbolic tan",),
-    "division": (*("divisions", "denominator", "quotients"),),
+    "division": ("divisions", "denominator", "quotients"),
     "trigonometric": ("trig", "trigonometric", "trigonometrics", "angular function"),
     "hyperbolic": ("hyperbolic", "hyperbolics", "hyperbolic functions"),
     "powers": ("raised to a power", "raised to some power", "exponentiation"),
@@ -166,7 +166,7 @@ ABOUT_VARIABLES: dict[str, tuple[str, ...]] = {
         r"chang\w+\s+direction|"
         r"revers\w+\s+(?:direction|course)|\bwiggl\w*|\bhump\w*|\bextrem(?:um|a)\b|"
         r"local\s+(?:maxim|minim)\w+|\bpeaks?\b|"
-        r"(?:derivative|slope|gradient).*\bsign|back\s+and\s+forth)",
+        r"(?:derivative|slope|gradient).*\bsign)",
     ),
     "periodic": (
         r"\bperiod(?:ic\w*|s|icity)?\b",
@@ -217,7 +217,7 @@ ODD = (
 )
 SWAPPED = (
     r"\bswap\w*|\b(?:inter)?exchang\w*|\binterchang\w*|\bpermut\w*|\btrad\w+\s+places|"
-    r"\bcommut\w*|\bswitch\w*|\brelabel\w*|\bwhich\b.*<v>.*\bwhich\b"
+    r"\bcommut\w*|\bswitch\w*|\brelabel\w*"
 )
 SYMMETRIC = (
     r"\bsymmetr\w*|\balike\b|\bidentically\b|\btrade\b|\bsame\s+(?:way|roles?|"
@@ -231,7 +231,7 @@ UP = (
     r"ing)?\s+up(?!\s+to)|turn(?:ed|ing)\s+up|augment\w*|better|"
     r"(?<!no\s)longer(?!\s+than)|upwards?|"
     r"ascend\w*|gain\w*|up(?!\s+to)|more(?!\s+than)|positive\s+slope|enlarg\w*|rais\w+|"
-    r"positively\s+correlated|goes\s+uphill|uphill)\b|<[v]>\s*>\s*0\s+everywhere"
+    r"positively\s+correlated|uphill)\b"
 )
 DOWN = (
     r"\b(?:decreas\w*|f[ae]ll(?:s|en|ing)?|drop(?:s|ped|ping)?(?!\s+out)|declin\w*|"
@@ -286,7 +286,7 @@ DOMAINS: dict[str, str] = {
     "oscillation": (
         r"\boscillat\w*|\bwav(?:e|es|y|ing)\b|\bvibrat\w*|\bswing\w*|\bsinusoid\w*|"
         r"\bpendulum|\bwiggl\w*|\bharmonic\s+(?:motion|oscillat\w*)|\bresonan\w*|"
-        r"\bback\s+and\s+forth|\bundulat\w*|\bringing\b|\bbounc\w*|\bseesaw\w*|"
+        r"\bundulat\w*|\bringing\b|\bbounc\w*|\bseesaw\w*|"
         r"\brhythm\w*|\bwobbl\w*"
     ),
     "decay": (
@@ -342,7 +342,7 @@ CONTAINMENT = (
     r"believe|sure|certainly|definitely|arises?|comes?|give|gives|allow\w*|hides?|"
     r"is|surviv\w*|serv\w*|called|yes|factor|hidden|sit\w*|incorporat\w*|"
     r"turn\w*\s+up|crop\w*\s+up|pop\w*\s+up|obviously|inherent|"
-    r"is\s+a|is\s+an|search|space|operators?|introduc\w*|find|employing|business|"
+    r"search|space|operators?|introduc\w*|find|employing|business|"
     r"think|call\w*\s+for|try|permitted|allowed|necessary|essential|raised)\b"
 )
 DEPENDENCE = (
@@ -351,7 +351,7 @@ DEPENDENCE = (
     r"relat\w*|need\w*|us(?:e|es|ed|ing)|contain\w*|includ\w*|involv\w*|chang\w*|"
     r"neglect\w*|important|essential|play\w*|count\w*|mov\w*|contribut\w*|"
     r"appear\w*|occur\w*|requir\w*|keep|kept|featur\w*|effects?|inputs?|differen\w+|"
-    r"nothing\s+to\s+do|enter\w*|has\s+no|have\s+no|"
+    r"nothing\s+to\s+do|has\s+no|have\s+no|"
     r"come\w*\s+into|yes|care\w*|put|impact\w*|bearing|governs?|controls?|shap\w*|"
     r"present|part|crucial|"
     r"indispensable|account\w*|go(?:es)?\s+into|in\s+the\s+(?:formula|law|equation|"

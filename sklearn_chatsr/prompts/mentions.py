@@ -173,7 +173,7 @@ def _formulas(
         while match is not None and len(ends) < _MOST_PIECES:
             ends.append(match.end())
             match = piece.match(text, match.end())
-        if ends and re.search(name, text[start : ends[-1]]) is None:
+        if re.search(name, text[start : ends[-1]]) is None:
             start = ends[-1]
             continue
         for end in reversed(ends):
@@ -215,8 +215,11 @@ def noun_pattern(group: str = "") -> str:
     return (
         rf"(?<![\w<-]){opened}{one})s?(?:\s*\(\s*\.*\s*\)|\s*\|\.\|)?"
         r"(?:[- ]+(?:functions?|terms?|operators?|operations?|signs?))?"
-        r"(?!\w)(?!-\s*expression)(?!\s+(?:\w+\s+)?(?:size|length|expression|complexity|number|nodes|tokens|depth|level|"
-        r"value|height)\b)"
-        r"(?!\s+(?:supply|cord|amp|amplifier|consumption|plant|grid|output|meter|nothing)\b)"
+        # "Maximum" of a length, and "power" of a plant, are no operators.
+        r"(?!\w)(?!-\s*expression)"
+        r"(?!\s+(?:\w+\s+)?(?:size|length|expression|complexity|number|nodes|tokens|"
+        r"depth|level|value|height)\b)"
+        r"(?!\s+(?:supply|cord|amp|amplifier|consumption|plant|grid|output|meter|"
+        r"nothing)\b)"
         r"(?!\s*\)?\s*<N)(?!-?\s*(?:decay\w*|growth|relax\w*|saturat\w*|wave\w*)\b)"
     )

@@ -27,7 +27,7 @@ _LAWFUL, CERTAIN = 0.9, 0.99
 _WILD_LAW, _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 10.0, 0.25, 0.001, 2_000, 0.25
 # A wild formula stays if its errors describe the rows in so many bits less than the
 # best tame one does.
-_CLEARLY = 20.0
+_CLEARLY = 60.0
 # What a smooth function says counts as much there as what the formulas say.
 _SMOOTH_SHARE = 0.5
 _MOST_REPEATED = 400  # rows, with their repetitions

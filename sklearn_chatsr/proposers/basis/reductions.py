@@ -240,7 +240,10 @@ def _without_addend(problem: Remainder) -> Remainder | None:
                     for target in (y, rest)
                 )
                 if was >= PRESENT and is_absent(remains, was):
-                    best = after, gone, *_times(coefficient, tree, values)
+                    whole: Tree = tree
+                    if coefficient != 1:
+                        whole = ("mul", coefficient, tree)
+                    best = after, gone, whole, coefficient * values
         if best is not None:
             return problem.less(*best[1:])
     return None
@@ -306,11 +309,6 @@ def _coefficient(
         if abs(slope - short) <= error <= _SURE * gap:
             return short
     return slope
-
-
-def _times(coefficient: float, tree: Tree, values: Array) -> tuple[Tree, Array]:
-    whole: Tree = tree if coefficient == 1 else ("mul", coefficient, tree)
-    return whole, coefficient * values
 
 
 @np.errstate(all="ignore")
