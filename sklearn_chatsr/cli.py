@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--prompt", help="what is known about the law, in words")
     fit.add_argument("--model", default="default", help="checkpoint folder")
     fit.add_argument("--max-time", type=float, default=20.0, help="seconds")
-    fit.add_argument("--max-size", type=int, default=30, help="nodes")
+    fit.add_argument("--max-size", type=int, help="nodes")
     fit.add_argument(
         "--selection", default="mdl", help="mdl, r2, or the most nodes allowed"
     )

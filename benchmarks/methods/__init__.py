@@ -17,7 +17,7 @@ __all__ = ["METHODS", "Entry", "Method", "find_entries", "find_entry", "make"]
 
 _OURS = "benchmarks.methods.ours:Ours"
 # The ablation: each of them alone, and all but one.
-_PROPOSERS = ("templates", "basis", "refinement", "model", "evolution")
+_PROPOSERS = ("templates", "basis", "sums", "refinement", "model", "evolution")
 _OPERON_SYMBOLS = "add,sub,mul,div,sin,cos,exp,log,constant,variable"
 
 

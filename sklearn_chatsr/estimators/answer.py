@@ -61,7 +61,7 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
         # The best one gets the constants of all rows even when the time is over.
         if expression.n_constants and (not late or (quick and not len(final))):
             fit = fitter.fit(expression, start=expression.constants)
-            refit = expression if fit.failed else fit.expression
+            refit = expression if fit.failed else fit.expression.simplify()
             refit_loss = table.loss(refit, everywhere)
             # 0.7 stays 0.7 where the data do not ask for more.
             if final.cost(refit, refit_loss) < final.cost(expression, loss):

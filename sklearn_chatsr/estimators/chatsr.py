@@ -24,7 +24,7 @@ from sklearn_chatsr.estimators.effort import (
     make_proposer,
 )
 from sklearn_chatsr.estimators.rows import merge_rows
-from sklearn_chatsr.estimators.search import Search, SearchSettings
+from sklearn_chatsr.estimators.search import Search, SearchSettings, size_of_line
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import warm_up
@@ -35,6 +35,8 @@ from sklearn_chatsr.selection import Selection
 
 # Rows; fewer agree with many formulas, and no search could tell which one is meant.
 _SEARCHED_FROM = 5
+_LONGEST = 30  # nodes
+_MANY_ROWS = 1_500
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -51,9 +53,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ``"default"`` for the checkpoint that ships with the package, or a folder that
         `save_pretrained` wrote. Loaded once per process, at the first fit that needs
         it.
-    proposers : tuple of {"templates", "basis", "refinement", "model", "evolution"}
-        Where formulas come from, by default all. Without ``"model"`` no network is
-        loaded; ``"refinement"`` works on what the others find.
+    proposers : tuple of str
+        Of ``"templates"``, ``"basis"``, ``"sums"``, ``"refinement"``, ``"model"`` and
+        ``"evolution"``: where formulas come from, by default all. Without ``"model"``
+        no network is loaded; ``"refinement"`` works on what the others find.
     effort : {"fast", "default", "thorough"}, default="default"
         How hard to search where nothing exact is found; an exact short law ends a
         search early.
@@ -68,8 +71,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     constraints : str, Property or list of these, optional
         What every formula must obey: "avoid log", "contain sin", "use x1", "ignore x2",
         "at most 12 nodes". Unlike a prompt, it binds every proposer.
-    max_size : int, default=30
-        Largest formula that is tried, in nodes.
+    max_size : int, optional
+        Largest formula that is tried, in nodes; by default 30, and from 1,500 rows on
+        at least as many as a line in all columns has.
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
         R2, or highest R2 among the formulas of at most so many nodes.
@@ -142,7 +146,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         "decoding": [StrOptions({"sample", "beam"})],
         "prompt": [str, None],
         "constraints": [str, Property, list, tuple, None],
-        "max_size": [Interval(Integral, 1, None, closed="left")],
+        "max_size": [None, Interval(Integral, 1, None, closed="left")],
         "selection": [
             StrOptions({"mdl", "r2"}),
             Interval(Integral, 1, None, closed="left"),
@@ -166,7 +170,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         decoding: Literal["sample", "beam"] = "sample",
         prompt: str | None = None,
         constraints: str | Property | Sequence[str | Property] | None = None,
-        max_size: int = 30,
+        max_size: int | None = None,
         selection: Selection = "mdl",
         constant_optimizer: Literal["lm", "bfgs"] = "lm",
         n_starts: int = 8,
@@ -238,7 +242,11 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed)
         rules = None if rules is None else rules.for_columns(columns)
-        limit = None if rules is None else rules.max_size
+        longest = self.max_size or _LONGEST
+        if self.max_size is None and len(y) >= _MANY_ROWS:
+            longest = max(_LONGEST, size_of_line(len(columns)))
+        if rules is not None and rules.max_size is not None:
+            longest = min(longest, rules.max_size)
         warm_up()
         effort = EFFORTS[self.effort]
         table = Table(
@@ -251,7 +259,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         search = Search(
             table,
             settings=SearchSettings(
-                max_size=min(self.max_size, limit or self.max_size),
+                max_size=longest,
                 n_starts=self.n_starts,
                 max_time=self.max_time or effort.max_time,
                 n_jobs=self.n_jobs,

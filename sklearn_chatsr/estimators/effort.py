@@ -10,10 +10,11 @@ from sklearn_chatsr.proposers import (
     BasisProposer,
     EvolutionProposer,
     Proposer,
+    SumsProposer,
     TemplateProposer,
 )
 
-PROPOSERS = ("templates", "basis", "refinement", "model", "evolution")
+PROPOSERS = ("templates", "basis", "sums", "refinement", "model", "evolution")
 EffortName = Literal["fast", "default", "thorough"]
 
 
@@ -66,7 +67,7 @@ class Effort:
         return [[name for name in names if name in proposers] for names in rounds]
 
 
-_FIRST = ("basis", "templates", "basis")  # a first look, and the search proper
+_FIRST = ("basis", "sums", "templates", "basis")  # a first look, and the search proper
 _CHEAP = (("templates", "basis"), ("evolution",))
 # Loading torch takes seconds, so the model comes when the others have had two turns.
 _ROUNDS = (
@@ -132,6 +133,8 @@ def make_proposer(name: str, effort: Effort, model: ModelSettings) -> Proposer:
         return TemplateProposer()
     if name == "basis":
         return BasisProposer(effort.n_formulas)
+    if name == "sums":
+        return SumsProposer()
     if name == "evolution":
         return EvolutionProposer(effort.n_generations, per_turn=effort.per_turn)
     # Only here does torch load.

@@ -28,6 +28,7 @@ from sklearn_chatsr.selection import Archive, DescriptionLength
 
 BASELINE = "baseline"
 _SPELLED_PER_BATCH = 4
+_ROWS_PER_CONSTANT = 50  # with fewer, a formula is fitted on more rows
 
 
 class Intake:
@@ -74,6 +75,7 @@ class Intake:
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
         self._fitter = table.fitter(rows.fit, n_starts)
+        self._wide_fitter = table.fitter(rows.fit_many)
         # Loss of the best fit of every form that was offered.
         self._known: dict[Hashable, float] = {}
         X = table.X
@@ -171,9 +173,10 @@ class Intake:
             elif self._is_over():
                 yield None
             else:
-                yield self._fitter.fit(
-                    expression, start=expression.constants, scale=True
-                )
+                fitter = self._fitter
+                if expression.n_constants * _ROWS_PER_CONSTANT > len(self.rows.fit):
+                    fitter = self._wide_fitter
+                yield fitter.fit(expression, start=expression.constants, scale=True)
 
     def _add(self, expression: Expression, loss: float, source: str) -> None:
         """Archive a formula in its best writing, if it obeys."""

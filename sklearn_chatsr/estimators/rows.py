@@ -14,7 +14,8 @@ RowArray = npt.NDArray[np.intp]
 
 # A few hundred rows settle a handful of constants; the final fit takes all of them. To
 # tell nearly equal formulas apart under noise takes more.
-_SEEN_ROWS, _FIT_ROWS, _JUDGE_ROWS = 1_200, 400, 4_000
+_SEEN_ROWS, _FIT_ROWS, _JUDGE_ROWS = 10_000, 400, 4_000
+_MANY_FROM = 1_000  # rows that are seen
 _HELD_OUT_FROM = 80  # rows; with fewer, every row is needed to fit
 _WAVE_ROWS = 200  # rows; they show the range of an angle
 _MERGED_UP_TO = 20_000  # rows; sorting more would take longer than it is worth
@@ -62,16 +63,20 @@ class Rows:
     Attributes
     ----------
     seen : ndarray of int
-        Three quarters of the rows, at most 1,200, that proposers look at; all of them
+        Three quarters of the rows, at most 10,000, that proposers look at; all of them
         below 80.
     fit : ndarray of int
         Those of `seen` that constants are fitted on, at most 400.
+    fit_many : ndarray of int
+        Those that many constants are fitted on: at most 4,000 where at least 1,000 are
+        seen, else the same.
     judge : ndarray of int
         All rows, at most 4,000: seen ones and others.
     """
 
     seen: RowArray
     fit: RowArray
+    fit_many: RowArray
     judge: RowArray
 
 
@@ -93,9 +98,11 @@ def choose_rows(n_samples: int, rng: np.random.Generator) -> Rows:
     order = rng.permutation(n_samples)
     share = 0.75 if n_samples >= _HELD_OUT_FROM else 1.0
     seen = order[: min(_SEEN_ROWS, int(share * n_samples))]
+    n_many = _JUDGE_ROWS if len(seen) >= _MANY_FROM else _FIT_ROWS
     return Rows(
         seen=np.sort(seen),
         fit=np.sort(seen[:_FIT_ROWS]),
+        fit_many=np.sort(seen[:n_many]),
         judge=np.sort(order[:_JUDGE_ROWS]),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ _NOISE_ROWS = 1_000
 _EXPLAINED = 0.9
 _RANKED = 0.7  # correlation of ranks
 _REFINEMENT = "refinement"
+# Seeds of their own, so that one more does not change what the others draw.
+_NUMBERS = {"basis": 1, "templates": 2, "evolution": 3, "model": 4, "sums": 5}
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,7 @@ class Search:
         progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
-        n_begun = 0
+        n_begun: Counter[str] = Counter()
         for number, names in enumerate(rounds):
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
@@ -211,8 +214,8 @@ class Search:
                 self._refine(progress)
             for name in names:
                 if name not in speaking:
-                    n_begun += 1
-                    rng = np.random.default_rng([self.table.seed, n_begun])
+                    n_begun[name] += 1
+                    rng = self._rng(name, n_begun[name])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.max_size)
                 for said, batch in enumerate(_unharmed(name, speaking[name])):
@@ -240,6 +243,14 @@ class Search:
                 self.intake.prune_best(_PRUNED_PER_TURN)
                 if self._is_over() or self._is_found(_SHORT):
                     return
+
+    def _rng(self, name: str, time: int) -> np.random.Generator:
+        """Seed a proposer, whoever else is asked; anew each time that it begins."""
+        number = _NUMBERS.get(name, 0)
+        key = (
+            [self.table.seed, number] if time == 1 else [self.table.seed, number, time]
+        )
+        return np.random.default_rng(key)
 
     def _refine(self, progress: ProgressBar) -> None:
         """Let the refiner have a turn."""
@@ -384,6 +395,11 @@ def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
             line = ("add", line, ("mul", "C", x))
         trees.append(line)
     return [Expression.from_tree(tree) for tree in trees]
+
+
+def size_of_line(n_columns: int) -> int:
+    """Give the nodes of a line in so many columns."""
+    return 4 * n_columns + 1
 
 
 def _best(archive: Archive, selection: Selection) -> Candidate:

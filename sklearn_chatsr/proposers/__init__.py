@@ -4,6 +4,7 @@ from sklearn_chatsr.proposers.basis import BasisProposer
 from sklearn_chatsr.proposers.evolution import EvolutionProposer
 from sklearn_chatsr.proposers.protocol import Problem, Proposer
 from sklearn_chatsr.proposers.refinement import RefinementProposer
+from sklearn_chatsr.proposers.sums import SumsProposer
 from sklearn_chatsr.proposers.templates import TemplateProposer
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Problem",
     "Proposer",
     "RefinementProposer",
+    "SumsProposer",
     "TemplateProposer",
 ]

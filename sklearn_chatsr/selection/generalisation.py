@@ -26,6 +26,8 @@ _CHANCE, _SLACK = 10.0, 0.01
 # Standard errors by which a longer law has to predict better: folds of few rows agree
 # about what all of them were searched for.
 _FEW_ROWS_ERRORS = 2.0
+# And where the description length has seen more rows than these are.
+_MANY_ROWS_ERRORS = 3.0
 
 
 def cross_validated_errors(
@@ -115,7 +117,8 @@ def best_in_general(
 
     Few rows do not tell formulas apart, and the best of many is best by luck: there the
     choice is that of `most_central`, unless a law is certain. Of certain laws a longer
-    one has to be better by two standard errors.
+    one has to be better by two standard errors. Of more than a thousand rows only a
+    thousand are predicted, and three standard errors are asked for.
 
     Parameters
     ----------
@@ -151,6 +154,7 @@ def best_in_general(
     Royal Statistical Society A 147, 278-292: judging by predictions.
     """
     rows = np.random.default_rng([seed, len(y)]).permutation(len(y))[:_MOST_ROWS]
+    are_many = len(y) > _MOST_ROWS
     X, y = X[rows], y[rows]
     are_few = len(y) <= _FEW_ROWS
     weight = None if sample_weight is None else sample_weight[rows]
@@ -190,6 +194,8 @@ def best_in_general(
         )
     equals = []
     n_errors = _FEW_ROWS_ERRORS if are_few else 1.0
+    if are_many:
+        n_errors = _MANY_ROWS_ERRORS
     chance = (_SLACK + _CHANCE / len(y)) * float(mean[lowest])
     for candidate, error, value in zip(candidates, errors, mean, strict=True):
         if not np.isfinite(value):

@@ -279,3 +279,23 @@ def test_columns_without_a_use_give_no_line():
 
     assert shrunken_line(np.ones((40, 2)), y) is None
     assert shrunken_line(X, np.ones(40)) is None
+
+
+def test_a_thousand_of_many_rows_do_not_overrule_all_of_them():
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(20_000, 2)), rng.normal(size=20_000)
+    y = X[:, 0] + X[:, 1] / 6 + noise
+    drawn = np.random.default_rng([0, 20_000]).permutation(20_000)[:1_000]
+    # On the rows that happen to be drawn the second column says nothing.
+    y[drawn] = X[drawn, 0] + noise[drawn]
+    archive = Archive(DescriptionLength(20_000, float(np.var(y)), 0.0, 2))
+    texts = ["x1", "x1 + x2/6"]
+    for text in texts:
+        expression = Expression.from_infix(text)
+        loss = float(np.mean((expression.evaluate(X) - y) ** 2))
+        archive.add(expression, loss, "test")
+    short, law = archive
+    assert law.bits < short.bits - 20
+
+    assert best_in_general([short, law], X, y) == law.expression
+    assert best_in_general([short, law], X[drawn], y[drawn]) == short.expression
