@@ -185,7 +185,8 @@ def shrunken_line(
     for term in terms[1:]:
         line = ("add", line, term)
     constants = [*(b for _, b in chosen), offset]
-    return Expression.from_tree(("add", line, "C")).with_constants(constants)
+    written = Expression.from_tree(("add", line, "C")).with_constants(constants)
+    return written.simplify()
 
 
 def _shrunken_error(

@@ -299,3 +299,12 @@ def test_a_thousand_of_many_rows_do_not_overrule_all_of_them():
 
     assert best_in_general([short, law], X, y) == law.expression
     assert best_in_general([short, law], X[drawn], y[drawn]) == short.expression
+
+
+def test_the_shrunken_line_is_written_with_its_signs():
+    X, y = table(40, 1.0)
+
+    text = shrunken_line(X, -y).to_infix()
+
+    assert " - " in text
+    assert "+ -" not in text
