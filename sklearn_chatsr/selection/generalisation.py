@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -202,7 +203,8 @@ def best_in_general(
             continue
         worse = error - errors[lowest]
         gap = float(value - mean[lowest])
-        uncertainty = float(np.sqrt(np.sum(np.square(share * (worse - gap)))))
+        # Squares of squares of large targets do not fit into float64.
+        uncertainty = math.hypot(*(share * (worse - gap)))
         if gap <= max(n_errors * uncertainty, chance):
             equals.append(candidate)
     return min(equals, key=lambda c: (c.bits, c.complexity)).expression

@@ -308,3 +308,13 @@ def test_the_shrunken_line_is_written_with_its_signs():
 
     assert " - " in text
     assert "+ -" not in text
+
+
+def test_targets_near_the_largest_number_are_told_apart():
+    X, y = table(300, 0.1)
+    texts = ["1.5*x1", "1.5*x1 + 0.7*x2"]
+    expected = best_in_general(fitted(texts, X, y), X, y)
+
+    chosen = best_in_general(fitted(texts, X, 1e140 * y), X, 1e140 * y)
+
+    assert chosen.skeleton() == expected.skeleton()
