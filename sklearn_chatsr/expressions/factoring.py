@@ -24,6 +24,7 @@ from sklearn_chatsr.expressions.normal_form import (
     make_product,
     normal_form,
 )
+from sklearn_chatsr.expressions.partial_fractions import partial_fractions
 from sklearn_chatsr.expressions.polynomial_factors import products_of_sums
 from sklearn_chatsr.expressions.simplification import as_expression, build
 from sklearn_chatsr.expressions.vocabulary import CONSTANT
@@ -125,6 +126,9 @@ def _factored(node: Node, positive: frozenset[str]) -> Node:
     written = [node, spread]
     if _is_sum(spread):
         written += products_of_sums(spread)
+    apart = partial_fractions(node)
+    if apart is not None:
+        written.append(apart)
     return min((_climbed(n, positive) for n in written), key=_size)
 
 
