@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.expressions import Expression, with_integers
 from sklearn_chatsr.selection import Archive, Candidate, best_in_general
 
 _FINAL_ROWS = 100_000
@@ -61,7 +61,9 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
         # The best one gets the constants of all rows even when the time is over.
         if expression.n_constants and (not late or (quick and not len(final))):
             fit = fitter.fit(expression, start=expression.constants)
-            refit = expression if fit.failed else fit.expression.simplify()
+            refit = expression
+            if not fit.failed:
+                refit = with_integers(fit.expression.simplify()).simplify()
             refit_loss = table.loss(refit, everywhere)
             # 0.7 stays 0.7 where the data do not ask for more.
             if final.cost(refit, refit_loss) < final.cost(expression, loss):

@@ -33,6 +33,7 @@ Factors = tuple[tuple[Node, Number], ...]
 _MOST_ADDENDS = 40
 _MOST_WHOLE = 1_000
 _LARGEST_LOGARITHM, _WHOLE = 300.0, 1e-9
+_ROUNDING = 1e-14
 _CANCELLED = 1e-12  # what rounding leaves of terms that cancel
 
 
@@ -77,7 +78,7 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
 
 
 def with_integers(expression: Expression) -> Expression:
-    """Write constants that are whole numbers as such.
+    """Write constants that are whole numbers, up to rounding, as such.
 
     Parameters
     ----------
@@ -87,7 +88,8 @@ def with_integers(expression: Expression) -> Expression:
     Returns
     -------
     Expression
-        With the same values everywhere; whole numbers beyond a thousand stay constants.
+        With the same values up to rounding; whole numbers beyond a thousand stay
+        constants.
 
     Examples
     --------
@@ -102,12 +104,18 @@ def with_integers(expression: Expression) -> Expression:
     left: list[float] = []
     for token in expression.tokens:
         value = next(values) if token == CONSTANT else None
-        if value is not None and value.is_integer() and abs(value) <= _MOST_WHOLE:
-            token = str(int(value))
+        if value is not None and _is_whole_but_for_rounding(value):
+            token = str(round(value))
         elif value is not None:
             left.append(value)
         tokens.append(token)
     return Expression(tokens, left)
+
+
+def _is_whole_but_for_rounding(value: float) -> bool:
+    if not abs(value) <= _MOST_WHOLE:
+        return False
+    return math.isclose(value, round(value), rel_tol=_ROUNDING)
 
 
 def _factored(node: Node, positive: frozenset[str]) -> Node:

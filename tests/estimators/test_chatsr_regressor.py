@@ -485,3 +485,12 @@ def test_laws_with_a_threshold_are_found(regressor, law, formula):
     regressor.set_params(proposers=("templates",), max_time=30).fit(X, law(*X.T))
 
     assert regressor.formula_ == formula
+
+
+def test_whole_numbers_of_a_law_are_written_as_such():
+    X = np.random.default_rng(0).uniform(0.3, 5, size=(300, 2))
+    y = X[:, 0] / (X[:, 0] + 2) + X[:, 1] + 3
+
+    model = ChatSRRegressor(proposers=("basis",), max_time=60, random_state=0)
+
+    assert model.fit(X, y).formula_ == "x2 + x1/(x1 + 2) + 3"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from sklearn_chatsr.expressions import Expression, factored
+from sklearn_chatsr.expressions import Expression, factored, with_integers
 
 from .strategies import POINTS, agree, expressions
 
@@ -155,3 +155,14 @@ def test_what_is_positive_needs_no_absolute_value(text, plain):
     np.testing.assert_allclose(
         found.evaluate(X), Expression.from_infix(text).evaluate(X), rtol=1e-12
     )
+
+
+def test_whole_numbers_but_for_rounding_are_written_as_such():
+    expression = Expression.from_infix("C*x1 + C/x2 + C").with_constants(
+        [2.9999999999999996, 2.9999, 0.0]
+    )
+
+    written = with_integers(expression)
+
+    assert written.tokens == ("add", "add", "mul", "3", "x1", "div", "C", "x2", "0")
+    assert written.constants == (2.9999,)

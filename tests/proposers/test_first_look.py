@@ -4,19 +4,22 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.proposers.basis.first_look import first_look
+from sklearn_chatsr.proposers.basis.first_look import first_look, second_look
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Columns
 
 
-def look(text, n_columns, low=0.5, high=3.0, n_rows=300, wide=False):
+def look(text, n_columns, low=0.5, high=3.0, n_rows=300, wide=False, second=False):
     X = np.random.default_rng(5).uniform(low, high, (n_rows, n_columns))
     y = Expression.from_infix(text).evaluate(X)
     columns = Columns.of(X)
     few = Task(columns, y, lambda tree: [tree], 128, 40)
     many = Task(columns, y, lambda tree: [tree], 180, 40) if wide else None
     with np.errstate(all="ignore"):
-        trees = first_look(few, many, lambda: False)
+        if second:
+            trees = second_look(few, lambda: False)
+        else:
+            trees = first_look(few, many, lambda: False)
         found = [e for e in map(Expression.from_tree, trees) if not is_open(e)]
         missed = [np.mean((e.evaluate(X) - y) ** 2) / np.var(y) for e in found]
     return [e for e, fvu in zip(found, missed, strict=True) if fvu < 1e-14]
@@ -53,3 +56,43 @@ def test_a_polynomial_of_high_degree_and_few_terms_needs_many_rows():
     assert not look(text, 4)
     [exact] = look(text, 4, wide=True)
     assert exact.size <= 1.5 * Expression.from_infix(text).size
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "sqrt(x1^2 + x2^2 - 2*x1*x2*cos(x3))",
+        "x1*cos(x2)^2 + x3*sin(x2)^2",
+        "x1*exp(-x2) + x3*exp(-2*x2)",
+        "x1*sqrt(x2) - x2*x3 + 2*x3*sqrt(x2)",
+        "1/(x1^2*log(x2) + x3 + 2)",
+    ],
+)
+def test_polynomials_with_functions_of_a_column_are_seen_at_once(law):
+    n_columns = max(Expression.from_infix(law).variables) + 1
+
+    assert look(law, n_columns, low=0.3, high=5.0)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "sqrt(x1^2 + x2^2 - 2*x1*x2*cos(x3 - x4))",
+        "x1*exp(-x2*x4) + x3*exp(-2*x2*x4)",
+        "x1*exp(-x2/x3) + x2*x3 - 2",
+        "1/(x1*log(x2 + x3) + x3 + 2)",
+    ],
+)
+def test_functions_of_two_columns_are_seen_at_the_second_look(law):
+    n_columns = max(Expression.from_infix(law).variables) + 1
+
+    assert look(law, n_columns, low=0.3, high=5.0, second=True)
+    assert not look(law, n_columns, low=0.3, high=5.0)
+
+
+def test_the_second_look_sees_nothing_in_noise():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(0.3, 5, size=(300, 4)), rng.normal(size=300)
+    task = Task(Columns.of(X), y, lambda tree: [tree], 128, 12)
+
+    assert second_look(task, lambda: False) == []

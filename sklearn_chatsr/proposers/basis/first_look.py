@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,23 +14,20 @@ from sklearn_chatsr.proposers.basis.combinations import (
     fitted_singles,
     fitted_triples,
 )
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
+from sklearn_chatsr.proposers.basis.dense import (
+    dense_fits,
+    dense_fits_of_pairs,
+    dense_roots,
+)
+from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.library import Caps, build_library
-from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
-from sklearn_chatsr.proposers.basis.pursuit import dense_fit
-from sklearn_chatsr.proposers.basis.task import EXACT, Task, screens, written
+from sklearn_chatsr.proposers.basis.task import Task, screens, written
 from sklearn_chatsr.proposers.basis.terms import Terms
-from sklearn_chatsr.proposers.basis.transforms import (
-    TRANSFORMS,
-    Transform,
-    target_times_columns,
-)
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
 from sklearn_chatsr.proposers.basis.waves import waves
 
-# An exact fit of all terms at once that these rows confirm is no coincidence.
-_SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED = 4, 300, 60
 SMALL = Caps(
     monomials=200,
     sums=30,
@@ -69,7 +66,7 @@ def first_look(
         if found:
             return written(wide, found)
     if not found:
-        found = list(_dense_roots(task))
+        found = list(dense_roots(task))
     library = build_library(task.columns, task.caps, *screens(task, transforms))
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
     addends = Terms.join([running, library.addends])
@@ -91,6 +88,20 @@ def first_look(
     return written(task, found)
 
 
+def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
+    """Give exact polynomials that may hold functions of two columns.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained, and not by the first look.
+    out_of_time : callable
+        Asked between blocks of work.
+    """
+    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    return written(task, list(dense_fits_of_pairs(task, transforms, out_of_time)))
+
+
 def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:
     """Give products of powers with no, one and two other factors."""
     n_fit = formulation.n_fit
@@ -103,78 +114,3 @@ def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Fo
         [best] = best_pairs(prepared, target[None], _N_PAIRS, out_of_time)
         hits += formulation.fit(prepared.index[best])
     return [(formulation, hit) for hit in hits]
-
-
-def dense_fits(
-    task: Task, transforms: Sequence[Transform]
-) -> Iterator[tuple[Formulation, Hit]]:
-    """Polynomials, and quotients of polynomials, with all their terms at once.
-
-    And polynomials of low degree that may hold logarithms as well, and such of which
-    some terms are divided by columns.
-    """
-    room = task.n_fit - _SPARE_ROWS
-    logarithms = task.columns.with_logarithms()
-    if len(logarithms) > len(task.columns):
-        for degree in (1, 2):
-            terms = polynomial(logarithms, degree, min(room, _MOST_DENSE))
-            if terms is None:
-                break
-            yield from _dense_sums(task, terms, transforms)
-    for degree in range(2, 11):
-        terms = polynomial(task.columns, degree, min(room, _MOST_DENSE))
-        if terms is None:
-            break
-        if not np.isfinite(terms.values).all():
-            break
-        yield from _dense_sums(task, terms, transforms)
-        if 2 * len(terms) <= room:
-            quotient = Sum(TRANSFORMS[0], task.y, terms, task.n_fit, terms)
-            hit = _dense_hit(quotient)
-            if hit is not None:
-                yield quotient, hit
-    divided = [t for t in target_times_columns(task.columns) if t.applies(task.y)]
-    for degree in range(2, 6):
-        terms = polynomial(task.columns, degree, min(room, _MOST_DIVIDED))
-        if terms is None or not np.isfinite(terms.values).all():
-            break
-        yield from _dense_sums(task, terms, divided)
-
-
-def _dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
-    """Roots of a quadratic equation with polynomials as its coefficients."""
-    room = min(task.n_fit - _SPARE_ROWS, _MOST_DIVIDED)
-    for degree in (2, 3, 4):
-        free = polynomial(task.columns, degree, room)
-        if free is None:
-            break
-        linear = polynomial(task.columns, degree - 1, room)
-        if linear is None or len(free) + len(linear) > room:
-            break
-        if not np.isfinite(free.values).all():
-            break
-        root = Root(task.y, free, linear, task.n_fit)
-        hit = _dense_hit(root)
-        if hit is not None:
-            yield root, hit
-
-
-def _dense_sums(
-    task: Task, terms: Terms, transforms: Sequence[Transform]
-) -> Iterator[tuple[Formulation, Hit]]:
-    for transform in transforms:
-        formulation = Sum(transform, task.y, terms, task.n_fit)
-        hit = _dense_hit(formulation)
-        if hit is not None:
-            yield formulation, hit
-
-
-def _dense_hit(formulation: Formulation) -> Hit | None:
-    design = np.concatenate([formulation.base, formulation.terms.values.T], axis=1)
-    kept = dense_fit(design, formulation.target, formulation.n_fit, EXACT)
-    if kept is None:
-        return None
-    n_base = formulation.base.shape[1]
-    chosen = kept[kept >= n_base] - n_base
-    hits = formulation.fit(chosen[None])
-    return hits[0] if hits and hits[0].fvu < 1e-12 else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.first_look import first_look
+from sklearn_chatsr.proposers.basis.first_look import first_look, second_look
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.stages import search_stages
@@ -105,6 +105,9 @@ class BasisProposer:
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
         yield []
+        found = second_look(tasks[0], out_of_time)
+        if found:
+            yield found
         parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
@@ -121,6 +124,7 @@ class BasisProposer:
             # Noise of y is as large as ever where y is divided.
             smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
             found = first_look(*smaller, out_of_time)
+            found += second_look(smaller[0], out_of_time)
             if found:
                 yield found
             stages = search_stages(*smaller, out_of_time, separated)

@@ -128,6 +128,33 @@ class Columns:
             (*self.positive, *(bool(np.all(row > 0)) for row in values)),
         )
 
+    def with_functions(
+        self, leaf: Tree, value: Array, functions: Sequence[Sequence[str]]
+    ) -> Columns:
+        """Add functions of a quantity as columns of their own.
+
+        Parameters
+        ----------
+        leaf : tree
+            The quantity.
+        value : ndarray of shape (n_rows,)
+            Its values.
+        functions : sequence of sequence of str
+            Unary operators that are applied one after the other; NaN where they have no
+            value.
+        """
+        values, leaves = [*self.values], [*self.leaves]
+        for names in functions:
+            row, tree = value, leaf
+            for name in names:
+                with np.errstate(all="ignore"):
+                    row = OPERATORS[name].numpy(row)
+                tree = (name, tree)
+            values.append(row)
+            leaves.append(tree)
+        added = [bool(np.all(row > 0)) for row in values[len(self) :]]
+        return Columns(np.array(values), leaves, (*self.positive, *added))
+
     def combine(self, name: str, j: int, k: int) -> Columns:
         """Put a combination of two columns in their place.
 
