@@ -17,7 +17,7 @@ from sklearn_chatsr.expressions.exact_numbers import (
     plus,
     times,
 )
-from sklearn_chatsr.expressions.expression import Expression, flatten
+from sklearn_chatsr.expressions.expression import Expression
 from sklearn_chatsr.expressions.normal_form import (
     add_up,
     make_function,
@@ -27,7 +27,7 @@ from sklearn_chatsr.expressions.normal_form import (
 from sklearn_chatsr.expressions.partial_fractions import partial_fractions
 from sklearn_chatsr.expressions.polynomial_factors import products_of_sums
 from sklearn_chatsr.expressions.simplification import as_expression, build
-from sklearn_chatsr.expressions.vocabulary import CONSTANT
+from sklearn_chatsr.expressions.vocabulary import CONSTANT, OPERATORS
 
 Factors = tuple[tuple[Node, Number], ...]
 _MOST_ADDENDS = 40
@@ -74,7 +74,7 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
         shorter = as_expression(build(node), expression)
     except (ArithmeticFaultError, OverflowError, RecursionError):
         return expression
-    return shorter if shorter.size < expression.size else expression
+    return shorter if _price(shorter) < _price(expression) else expression
 
 
 def with_integers(expression: Expression) -> Expression:
@@ -134,10 +134,10 @@ def _factored(node: Node, positive: frozenset[str]) -> Node:
     written = [node, spread]
     if _is_sum(spread):
         written += products_of_sums(spread)
-    apart = partial_fractions(node)
-    if apart is not None:
-        written.append(apart)
-    return min((_climbed(n, positive) for n in written), key=_size)
+    written += [
+        n for n in (partial_fractions(node), _as_quotient(node)) if n is not None
+    ]
+    return min((_climbed(n, positive) for n in written), key=_price_of)
 
 
 def _is_positive(node: Node, positive: frozenset[str]) -> bool:
@@ -156,17 +156,39 @@ def _is_positive(node: Node, positive: frozenset[str]) -> bool:
 
 
 def _climbed(node: Node, positive: frozenset[str]) -> Node:
-    shortest = _size(node)
+    least = _price_of(node)
     while True:
-        candidates = [(_size(c), i, c) for i, c in enumerate(_others(node, positive))]
-        size, _, best = min(candidates, default=(shortest, 0, node))
-        if size >= shortest:
+        others = [(_price_of(c), i, c) for i, c in enumerate(_others(node, positive))]
+        price, _, best = min(others, default=(least, 0, node))
+        if price >= least:
             return node
-        node, shortest = best, size
+        node, least = best, price
 
 
-def _size(node: Node) -> int:
-    return len(flatten(build(node))[0])
+def _price(expression: Expression) -> tuple[int, int, float]:
+    """Give the nodes, the constants, and the costs: the same law in simpler words."""
+    costs = [OPERATORS[t].cost for t in expression.tokens if t in OPERATORS]
+    return expression.size, expression.n_constants, sum(costs)
+
+
+def _price_of(node: Node) -> tuple[int, int, float]:
+    return _price(Expression.from_tree(build(node)))
+
+
+def _as_quotient(node: Node) -> Node | None:
+    """Write tanh(log(u)/2) as (u - 1)/(u + 1); None of anything else."""
+    if not isinstance(node, tuple) or node[0] != "tanh":
+        return None
+    inner, coefficient = _apart(node[1], 1)
+    if not isinstance(inner, tuple) or inner[0] != "log":
+        return None
+    power = times(2, coefficient)
+    if not isinstance(power, int):
+        return None
+    raised = make_product([(inner[1], abs(power))])
+    above, below = (add_up([(raised, 1), (sign, 1)]) for sign in (-1, 1))
+    quotient = make_product([(above, 1), (below, -1)])
+    return quotient if power > 0 else add_up([(quotient, -1)])
 
 
 def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
@@ -175,6 +197,7 @@ def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
         yield from _with_squares(node)
         yield from _with_phases(node)
         yield from _with_absorbed_constants(node)
+        yield from _with_double_angles(node)
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
@@ -300,6 +323,26 @@ def _with_absorbed_constants(node: Node) -> Iterator[Node]:
         scaled = [(t, _rounded(float(a) * scale)) for t, a in (*addends, (1, inner))]
         rest = [t for t in terms if t[0] != term]
         yield add_up([*rest, (make_function("log", add_up(scaled)), c)])
+
+
+def _with_double_angles(node: Node) -> Iterator[Node]:
+    """Write 2*sin(u)*cos(u) as sin(2*u)."""
+    _, constant, terms = node
+    for term, coefficient in terms:
+        factors = _factors(term)
+        for base, power in factors:
+            if power != 1 or not isinstance(base, tuple) or base[0] != "sin":
+                continue
+            twin = (make_function("cos", base[1]), 1)
+            if twin not in factors:
+                continue
+            others = [f for f in factors if f not in ((base, 1), twin)]
+            doubled = make_function("sin", add_up([(base[1], 2)]))
+            half = times(Fraction(1, 2), coefficient)
+            rest = [t for t in terms if t[0] != term]
+            yield add_up(
+                [*rest, (make_product([*others, (doubled, 1)]), half), (constant, 1)]
+            )
 
 
 def _rounded(value: float) -> Number:

@@ -223,6 +223,8 @@ def _spread(
         numbers = [base[1], *(c for _, c in base[2])]
         if OPEN in numbers:
             continue
+        if base[1] == 0 and len({abs(c) for _, c in base[2]}) == 1:
+            continue  # what is equal in all terms stands before their bracket
         # The fifteenth digit is where rounding begins.
         spread = [float(f"{scale * float(c):.15g}") for c in numbers]
         if sum(map(_digits, spread)) < _digits(scale) + sum(map(_digits, numbers)):

@@ -166,3 +166,31 @@ def test_whole_numbers_but_for_rounding_are_written_as_such():
 
     assert written.tokens == ("add", "add", "mul", "3", "x1", "div", "C", "x2", "0")
     assert written.constants == (2.9999,)
+
+
+@pytest.mark.parametrize(
+    ("text", "simpler"),
+    [
+        ("tanh(log(x1/x2)/2)", "(x1 - x2)/(x1 + x2)"),
+        ("x3 - 3*tanh(log(x1/x2)/2)", "x3 - 3*(x1 - x2)/(x1 + x2)"),
+        ("0.25*x1^2*cos(x2)*sin(x2)", "0.125*x1^2*sin(2*x2)"),
+        ("2*x1*(x2 + x3*(x2 + 1/2))/((x2 + 1)*(x3 + 2))",
+         "x1*(2 - 1/(x2 + 1) - 2/(x3 + 2))"),
+    ],
+)  # fmt: skip
+def test_a_law_is_written_in_simpler_words(text, simpler):
+    X = np.random.default_rng(0).uniform(0.5, 3, size=(20, 3))
+    expression = Expression.from_infix(text)
+
+    written = factored(expression, {"x1", "x2", "x3"})
+
+    assert written.canonical_key() == Expression.from_infix(simpler).canonical_key()
+    assert np.allclose(written.evaluate(X), expression.evaluate(X), rtol=1e-13)
+
+
+def test_what_is_common_to_all_terms_stands_before_their_bracket():
+    expression = Expression.from_infix("2.0*x1 - x1/(x2 + 1) - 2.0*x1/(x3 + 2)")
+
+    written = with_integers(factored(expression))
+
+    assert written.to_infix() == "x1*(2 - 1/(x2 + 1) - 2/(x3 + 2))"
