@@ -22,11 +22,15 @@ _HEADER = """\
 """
 
 
-def form_of(problem: Problem) -> Expression | None:
-    """Give the form of a problem's law over x1..xk, or None when it has no law."""
+def form_of(problem: Problem, exact: bool = True) -> Expression | None:
+    """Give the form of a problem's law over x1..xk, or None when it has no law.
+
+    With its numbers, of which equal ones may be taken together, or with open constants.
+    """
     if problem.expression is None:
         return None
-    simple = problem.expression.simplify()
+    law = problem.expression if exact else problem.expression.skeleton()
+    simple = law.simplify()
     if not simple.variables:
         return None
     form = strip_scale(simple.skeleton().simplify())
@@ -45,7 +49,8 @@ def excluded_forms() -> list[Expression]:
     forms = {
         form
         for problem in packaged_problems()
-        if (form := form_of(problem)) is not None and not is_common(form)
+        for exact in (True, False)
+        if (form := form_of(problem, exact)) is not None and not is_common(form)
     }
     return sorted(forms, key=lambda form: (form.size, form.tokens))
 

@@ -146,10 +146,12 @@ def _raised(tree: Tree, power: int) -> Tree:
     return (name, tree) if name else ("pow", tree, str(power))
 
 
-def _build_product(scale: Number, factors: Iterable[tuple[Node, Number]]) -> Tree:
+def _build_product(
+    scale: Number, factors: Iterable[tuple[Node, Number]], spread: bool = True
+) -> Tree:
     above: list[Tree] = []
     below: list[Tree] = []
-    if isinstance(scale, float):
+    if spread and isinstance(scale, float):
         scale, factors = _spread(scale, list(factors))
     if scale != OPEN and scale < 0:
         scale, factors = _flip(scale, list(factors))
@@ -223,8 +225,6 @@ def _spread(
         numbers = [base[1], *(c for _, c in base[2])]
         if OPEN in numbers:
             continue
-        if base[1] == 0 and len({abs(c) for _, c in base[2]}) == 1:
-            continue  # what is equal in all terms stands before their bracket
         # The fifteenth digit is where rounding begins.
         spread = [float(f"{scale * float(c):.15g}") for c in numbers]
         if sum(map(_digits, spread)) < _digits(scale) + sum(map(_digits, numbers)):
@@ -316,7 +316,8 @@ def _build_group(size: Number, members: list[tuple[Node, bool]]) -> tuple[Tree, 
         return _build_scaled(size, term), negative
     flip = all(negative for _, negative in members)
     inner = make_sum(0, [(t, -1 if negative != flip else 1) for t, negative in members])
-    return _build_product(size, ((inner, 1),)), flip
+    # Spread, what is equal in all terms would come back here.
+    return _build_product(size, ((inner, 1),), spread=False), flip
 
 
 def _build_scaled(scale: Number, term: Node) -> Tree:
