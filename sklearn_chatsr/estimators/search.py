@@ -41,7 +41,7 @@ _EXPLAINED = 0.9
 _RANKED = 0.7  # correlation of ranks
 _REFINEMENT = "refinement"
 # Seeds of their own, so that one more does not change what the others draw.
-_NUMBERS = {"basis": 1, "templates": 2, "evolution": 3, "model": 4, "sums": 5}
+_SEEDS = {"basis": 1, "templates": 2, "evolution": 3, "model": 4, "sums": 5}
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ class Search:
 
     def _rng(self, name: str, time: int) -> np.random.Generator:
         """Seed a proposer, whoever else is asked; anew each time that it begins."""
-        number = _NUMBERS.get(name, 0)
+        number = _SEEDS.get(name, 0)
         key = (
             [self.table.seed, number] if time == 1 else [self.table.seed, number, time]
         )
@@ -398,7 +398,7 @@ def _baselines(X: npt.NDArray[np.float64]) -> list[Expression]:
 
 
 def size_of_line(n_columns: int) -> int:
-    """Give the nodes of a line in so many columns."""
+    """Give the nodes of a line in so many columns, with its offset."""
     return 4 * n_columns + 1
 
 

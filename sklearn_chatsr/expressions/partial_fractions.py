@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from sklearn_chatsr.expressions.exact_numbers import Node, Number, exact, is_number
+from sklearn_chatsr.expressions.exact_numbers import Node, Number, exact
 from sklearn_chatsr.expressions.normal_form import add_up, make_product
+from sklearn_chatsr.expressions.polynomial_factors import factors_of
 
 _MOST_BELOW, _MOST_TERMS, _HIGHEST_POWER = 4, 40, 8
 _LARGEST_DENOMINATOR = 10_000
@@ -36,7 +37,7 @@ def partial_fractions(node: Node) -> Node | None:
     With N = q D1 + r and r = s D2, N/(D1 D2) is q/D2 + s/D1, and so on for more
     factors: divisors of different variables leave unique remainders.
     """
-    factors = _factors(node)
+    factors = factors_of(node)
     below = [(base, -power) for base, power in factors if _is_whole(-power)]
     above = [(base, power) for base, power in factors if _is_whole(power)]
     if not 2 <= len(below) <= _MOST_BELOW or len(above) + len(below) != len(factors):
@@ -124,7 +125,7 @@ class _Polynomials:
         total = self.ring(0)
         for term, coefficient in [*node[2], (1, node[1])]:
             number = _rational(coefficient)
-            product = self.product(_factors(term))
+            product = self.product(factors_of(term))
             if number is None or product is None:
                 return None
             total += product * self.rationals(number.numerator, number.denominator)
@@ -146,19 +147,10 @@ def _is_whole(power: Number) -> bool:
     return isinstance(power, int) and power > 0
 
 
-def _factors(term: Node) -> tuple[tuple[Node, Number], ...]:
-    if is_number(term):
-        return ()
-    if isinstance(term, tuple) and term[0] == "*":
-        factors: tuple[tuple[Node, Number], ...] = term[1]
-        return factors
-    return ((term, 1),)
-
-
 def _atoms(base: Node) -> set[Node]:
     if not _is_sum(base):
         return {base}
-    factors = [base for term, _ in base[2] for base, _ in _factors(term)]
+    factors = [base for term, _ in base[2] for base, _ in factors_of(term)]
     return set().union(*map(_atoms, factors))
 
 
@@ -173,7 +165,7 @@ def _rational(value: Number) -> Fraction | None:
 
 
 def _number(value: Any) -> Number:
-    """Give a rational number with short digits as such, else as the nearest float."""
+    """Give a whole number as such, any other with the digits that rounding leaves."""
     fraction = Fraction(int(value.numerator), int(value.denominator))
     if fraction.denominator == 1:
         return exact(fraction)

@@ -97,10 +97,10 @@ def _as_polynomial(
     """
     bases: dict[Node, None] = {}
     for term, _ in addends:
-        bases.update((b, None) for b, _ in _factors(term))
+        bases.update((b, None) for b, _ in factors_of(term))
     rows = []
     for term, coefficient in addends:
-        powers = dict(_factors(term))
+        powers = dict(factors_of(term))
         if not all(isinstance(p, int) for p in powers.values()):
             return None
         if not isinstance(coefficient, int | Fraction | float):
@@ -198,7 +198,8 @@ def _monomial(
     )
 
 
-def _factors(term: Node) -> tuple[tuple[Node, Number], ...]:
+def factors_of(term: Node) -> tuple[tuple[Node, Number], ...]:
+    """Give bases and powers of a term in normal form; none of a number."""
     if is_number(term):
         return ()
     if isinstance(term, tuple) and term[0] == "*":

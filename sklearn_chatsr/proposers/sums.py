@@ -1,4 +1,4 @@
-"""Sums of many small terms, chosen on all rows: what a large noisy table can carry."""
+"""Sums of many small terms, chosen on many rows: what a large noisy table can carry."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SumsProposer:
             return
         weight = np.ones(len(rows))
         if problem.sample_weight is not None:
-            weight = problem.sample_weight[rows] / problem.sample_weight[rows].mean()
+            weight = problem.sample_weight[rows]
         rules = problem.constraints
         forbidden = rules.forbidden if rules is not None else ()
         with np.errstate(all="ignore"):

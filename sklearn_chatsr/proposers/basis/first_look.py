@@ -1,4 +1,4 @@
-"""A first look: polynomials, and few terms of a small library, in a blink."""
+"""A first look: polynomials, and few terms of a small library; and a second one."""
 
 from __future__ import annotations
 
