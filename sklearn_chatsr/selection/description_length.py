@@ -84,7 +84,7 @@ class DescriptionLength:
         data = 0.5 * self.n_samples * math.log2(fvu)
         formula = formula_bits(expression, constant_bits, self.n_features)
         if self.X is not None:
-            formula += oscillation_bits(expression, self.X)
+            formula += oscillation_bits(expression, self.X, self.n_samples)
         return data + formula
 
     def fvu(self, expression: Expression, loss: float) -> float | None:

@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already.
 _NODE_BITS = 0.5
+# Where no law is seen the shortest formula is taken of those so close to the best one.
+_ALIKE_BITS = 0.5
 # Shares of the variance that are predicted where a law may be seen, and where one is.
 _LAWFUL, CERTAIN = 0.9, 0.99
 # A formula is wild if it leaves the range of the target by more than such a multiple of
@@ -54,10 +56,10 @@ def most_central(
     Formulas that explode where one value is another row's are left out unless the law
     is certain (0.99), or no other one comes near.
 
-    Elsewhere formulas that leave the range of the target around the rows are left out
-    unless no other one comes near, a linear model with shrunken coefficients (the
-    lasso) competes, and a Gaussian process, which is no formula, has half of the say in
-    what the values should be.
+    Elsewhere the shortest one is chosen of those that are about as close. Formulas that
+    leave the range of the target around the rows are left out unless no other one comes
+    near, a linear model with shrunken coefficients (the lasso) competes, and a Gaussian
+    process, which is no formula, has half of the say in what the values should be.
 
     Parameters
     ----------
@@ -136,8 +138,10 @@ def most_central(
             aim += _SMOOTH_SHARE * (smooth - aim)
     distance = np.square(values - aim) @ share
     cost = 0.5 * len(y) * np.log2(np.maximum(lowest + distance, tiny))
-    cost += (_NODE_BITS if is_lawful else 0.0) * nodes
-    return expressions[int(np.argmin(cost))]
+    if is_lawful:
+        return expressions[int(np.argmin(cost + _NODE_BITS * nodes))]
+    alike = cost <= cost.min() + _ALIKE_BITS
+    return expressions[int(np.lexsort((cost, np.where(alike, nodes, np.inf)))[0])]
 
 
 def shrunken_line(

@@ -10,14 +10,22 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import CONSTANT, Expression
 
 PERIODIC = frozenset({"sin", "cos", "tan"})
+# Swings for every row that rows can show, and bits of a swing more.
+_NYQUIST, _UNSEEN_BITS = 0.5, 4.0
 
 
-def oscillation_bits(expression: Expression, X: npt.NDArray[np.float64]) -> float:
+def oscillation_bits(
+    expression: Expression,
+    X: npt.NDArray[np.float64],
+    n_samples: float | None = None,
+) -> float:
     """Give the bits that name fitted frequencies, beyond those of any constant.
 
     A wave that swings k times through the data is one of about k that can be told
     apart, and of many fast waves one fits the noise of a few rows. Naming it takes
-    ``log2(k + 1)`` bits.
+    ``log2(k + 1)`` bits. Rows show at most half a swing each (the Nyquist frequency);
+    of faster ones every swing for each row costs four bits more, since what they find
+    between the rows is mostly a trace of how the numbers were written down.
 
     Parameters
     ----------
@@ -25,6 +33,8 @@ def oscillation_bits(expression: Expression, X: npt.NDArray[np.float64]) -> floa
         The formula with its constants.
     X : ndarray of shape (n_samples, n_features), dtype float64
         The columns.
+    n_samples : float, optional
+        How many observations there are, if `X` holds a part of them.
 
     Returns
     -------
@@ -57,4 +67,6 @@ def oscillation_bits(expression: Expression, X: npt.NDArray[np.float64]) -> floa
             waves = float(np.ptp(angle)) / (2.0 * math.pi)
         if math.isfinite(waves):
             bits += math.log2(1.0 + waves)
+            unseen = waves / (n_samples or len(X)) - _NYQUIST
+            bits += _UNSEEN_BITS * max(0.0, unseen)
     return bits

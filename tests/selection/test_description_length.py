@@ -148,6 +148,18 @@ def test_a_fast_wave_costs_more_than_a_slow_one():
     assert 2.5 < bits[2] - bits[1] < 4
 
 
+def test_a_wave_between_the_rows_is_hardly_believed():
+    few, many = (np.linspace(0, 10, n)[:, np.newaxis] for n in (30, 3000))
+    slow = Expression.from_infix("sin(8.4321*x1)")
+    fast = Expression.from_infix("sin(843.21*x1)")
+
+    assert oscillation_bits(slow, few) < 4
+    assert oscillation_bits(fast, few) > 150
+    assert oscillation_bits(fast, many) < 11
+    # A part of many rows, by which the waves are counted.
+    assert oscillation_bits(fast, few, n_samples=3000) < 11
+
+
 def test_waves_without_a_fitted_frequency_cost_nothing_more():
     X = np.linspace(0, 100, 200)[:, np.newaxis]
 

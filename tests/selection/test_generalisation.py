@@ -150,6 +150,23 @@ def test_of_formulas_that_few_rows_cannot_tell_apart_the_middle_one_is_chosen():
     )
 
 
+@pytest.mark.parametrize(("bend", "is_shorter"), [(0.05, True), (0.5, False)])
+def test_where_no_law_is_seen_the_shorter_of_two_like_formulas_is_chosen(
+    bend, is_shorter
+):
+    X = np.random.default_rng(0).uniform(0, 2, size=(40, 1))
+    y = X[:, 0] + np.random.default_rng(1).normal(size=40)
+    line = Expression.from_infix("1.1*x1")
+    bent = [
+        Expression.from_infix(f"1.1*x1 + {bend}*sin({k}*x1)") for k in (3.0, 3.1, 3.2)
+    ]
+
+    # Three of four say that it is bent.
+    chosen = most_central([line, *bent], np.ones(4), X, y, formulas_alone=True)
+
+    assert (chosen == line) == is_shorter
+
+
 @pytest.mark.parametrize(("noise", "is_kept"), [(0.5, False), (0.01, True)])
 def test_a_formula_that_leaves_the_target_around_the_rows_needs_a_law(noise, is_kept):
     rng = np.random.default_rng(4)

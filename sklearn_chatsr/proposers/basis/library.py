@@ -81,6 +81,7 @@ _CURVES: tuple[Curve, ...] = (
     (lambda a: 1 / np.sin(a), lambda t: ("inv", ("sin", t)), 2.4),
     (lambda a: 1 / np.expm1(a), lambda t: ("inv", ("sub", ("exp", t), "1")), 2.2),
     (lambda a: 1 / (1 + np.exp(a)), lambda t: ("inv", ("add", ("exp", t), "1")), 2.4),
+    (lambda a: 1 / (1 + a**2), lambda t: ("inv", ("add", ("sq", t), "1")), 1.5),
 )
 # What occurs as a factor: curves, and curves beside a one.
 _FACTOR_CURVES: tuple[Curve, ...] = (
