@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions import CONSTANT, Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.selection.oscillation import oscillation_bits
 
@@ -19,14 +19,19 @@ FloatArray = npt.NDArray[np.float64]
 _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already.
 _NODE_BITS = 0.5
-# Where no law is seen the shortest formula is taken of those so close to the best one.
-_ALIKE_BITS = 0.5
+# Where no law is seen the shortest formula is taken of those that are so close to the
+# best one, and predict half as well as the best.
+_ALIKE_BITS = 1.0
 # Shares of the variance that are predicted where a law may be seen, and where one is.
 _LAWFUL, CERTAIN = 0.9, 0.99
 # A formula is wild if it leaves the range of the target by more than such a multiple of
 # it on more than one in a thousand of so many rows around the known ones. One that may
 # be a law is left out only if it explodes, one that is seen may go anywhere.
 _WILD_LAW, _WILD, _WILD_ROWS, _ROWS_AROUND, _BEYOND = 10.0, 0.25, 0.001, 2_000, 0.25
+# Pairs of rows between which a divisor passes zero, and halvings of their distance.
+_POLE_PAIRS, _HALVINGS = 20, 40
+# What is zero where its first argument is.
+_ZERO_TOGETHER = frozenset({"abs", "cbrt", "cube", "neg", "pow", "sq", "sqrt"})
 # A wild formula stays if its errors describe the rows in so many bits less than the
 # best tame one does.
 _CLEARLY = 60.0
@@ -53,8 +58,8 @@ def most_central(
     whose values are closest to their weighted mean is chosen, where nine tenths of the
     variance are predicted, and a law may be seen. There nodes count as well.
 
-    Formulas that explode where one value is another row's are left out unless the law
-    is certain (0.99), or no other one comes near.
+    Formulas that explode where one value is another row's, or have a pole between two
+    rows, are left out unless the law is certain (0.99), or no other one comes near.
 
     Elsewhere the shortest one is chosen of those that are about as close. Formulas that
     leave the range of the target around the rows are left out unless no other one comes
@@ -99,12 +104,14 @@ def most_central(
     spread = float(share @ np.square(y - share @ y))
     is_lawful = lowest <= (1.0 - _LAWFUL) * spread
     rng = np.random.default_rng([seed, len(y), 1])
-    around = (_exchanged if is_lawful else _on_lines)(X, rng)
+    around = _exchanged(X, rng) if is_lawful else _on_lines(X, rng, _BEYOND)
+    between = np.concatenate([X, _on_lines(X, np.random.default_rng([seed, len(y)]))])
     most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
     if lowest > (1.0 - CERTAIN) * spread:
         tame = np.array(
             [
-                k and not _is_wild(e, around, y, most)
+                k
+                and not (_is_wild(e, around, y, most) or _has_pole(e, between, y, most))
                 for e, k in zip(expressions, kept, strict=True)
             ]
         )
@@ -140,7 +147,7 @@ def most_central(
     cost = 0.5 * len(y) * np.log2(np.maximum(lowest + distance, tiny))
     if is_lawful:
         return expressions[int(np.argmin(cost + _NODE_BITS * nodes))]
-    alike = cost <= cost.min() + _ALIKE_BITS
+    alike = (cost <= cost.min() + _ALIKE_BITS) & (votes >= 0.5)
     return expressions[int(np.lexsort((cost, np.where(alike, nodes, np.inf)))[0])]
 
 
@@ -274,16 +281,59 @@ def _is_wild(
     return bool(np.mean(~(beyond <= most)) > _WILD_ROWS)
 
 
-def _on_lines(X: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _has_pole(
+    expression: Expression, X: FloatArray, y: FloatArray, most: float
+) -> bool:
+    """Tell whether a divisor passes zero between rows, and the formula has no bound."""
+    tokens, constants = expression.tokens, expression.constants or ()
+    stops = dict(expression.subtrees())
+    for start in stops:
+        if tokens[start] == "div":
+            start = stops[start + 1]
+        elif tokens[start] == "inv":
+            start += 1
+        else:
+            continue
+        while tokens[start] in _ZERO_TOGETHER:
+            start += 1
+        before = tokens[:start].count(CONSTANT)
+        part = tokens[start : stops[start]]
+        values = constants[before : before + part.count(CONSTANT)]
+        divisor = Expression(part, values or None)
+        with np.errstate(all="ignore"):
+            size = divisor.evaluate(X)
+        below, above = X[size < 0][:_POLE_PAIRS], X[size > 0][:_POLE_PAIRS]
+        if not len(below) or not len(above):
+            continue
+        n = max(len(below), len(above))
+        below, above = (
+            np.resize(below, (n, X.shape[1])),
+            np.resize(above, (n, X.shape[1])),
+        )
+        with np.errstate(all="ignore"):
+            for _ in range(_HALVINGS):
+                middle = (below + above) / 2.0
+                is_below = (divisor.evaluate(middle) < 0)[:, np.newaxis]
+                below = np.where(is_below, middle, below)
+                above = np.where(is_below, above, middle)
+        if _is_wild(expression, below, y, most):
+            return True
+    return False
+
+
+def _on_lines(
+    X: FloatArray, rng: np.random.Generator, beyond: float = 0.0
+) -> FloatArray:
     """Draw rows on lines through two rows each.
 
-    They are from a quarter of their distance before the one to a quarter behind the
-    other.
+    They are from such a share of their distance before the one to as much behind the
+    other; what is positive on all rows stays so.
     """
     first, second = rng.integers(len(X), size=(2, _ROWS_AROUND))
-    place = rng.uniform(-_BEYOND, 1.0 + _BEYOND, size=(_ROWS_AROUND, 1))
+    place = rng.uniform(-beyond, 1.0 + beyond, size=(_ROWS_AROUND, 1))
     around: FloatArray = X[first] + place * (X[second] - X[first])
-    return around
+    least = X.min(axis=0)
+    return np.maximum(around, np.where(least >= 0, least / 2.0, -np.inf))
 
 
 def _exchanged(X: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -200,16 +200,52 @@ def test_a_formula_that_is_wild_beyond_the_rows_stays_if_no_other_comes_near(
 ):
     # A pole just beyond the rows, which lines through two rows reach.
     rng = np.random.default_rng(0)
-    X = rng.uniform([0.0, 0.05], [1.0, 1.0], size=(100, 2))
-    pole = Expression.from_infix("2 - atan(x1/x2)")
+    X = rng.uniform([0.0, 1.05], [1.0, 2.0], size=(100, 2))
+    pole = Expression.from_infix("2 - atan(x1/(x2 - 1))")
     y = pole.evaluate(X) + 0.15 * rng.normal(size=100)
-    line = Expression.from_infix("1.5 - 0.7*x1 + 0.6*x2")
+    line = Expression.from_infix("0.9 - 0.7*x1 + 0.6*x2")
     error = float(np.mean(np.square(y - pole.evaluate(X))))
 
     errors = np.array([1.0, line_error]) * error
     chosen = most_central([pole, line], errors, X, y, formulas_alone=True)
 
     assert (chosen == pole) == is_kept
+
+
+def test_a_saturation_is_judged_where_its_column_is_positive():
+    # Its pole is at -0.06, which is near the rows but no value that a column takes
+    # that is positive wherever it is known.
+    rng = np.random.default_rng(0)
+    X = rng.choice([0.02, 0.06, 0.11, 0.22, 0.56, 1.1], size=(24, 1))
+    saturation = Expression.from_infix("190*x1/(x1 + 0.06)")
+    y = saturation.evaluate(X) + 18.0 * rng.normal(size=24)
+    candidates = [candidate_for(t, X, y) for t in ("C*x1 + C", "C*x1/(x1 + C)")]
+
+    chosen = best_in_general(candidates, X, y)
+
+    assert chosen == candidates[1].expression
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("x1 + x2 + 0.01/(x1 - 0.5003)", False),
+        ("x1 + x2 + 0.01*inv(x1*x2 - 0.2501)", False),
+        ("x1 + x2 + 0.001/(x1*x2 - 0.2501)^2", False),
+        ("x1 + x2 + 0.3*sin(x1 - 0.5003)/(x1 - 0.5003)", True),
+        ("x1 + x2 + 0.3/(x1 + 0.5003)", True),
+    ],
+)
+def test_a_formula_with_a_pole_between_the_rows_needs_a_certain_law(text, is_kept):
+    X = np.random.default_rng(0).uniform(0, 1, size=(30, 2))
+    formula = Expression.from_infix(text)
+    line = Expression.from_infix("x1 + 1.01*x2")
+    y = formula.evaluate(X)
+    errors = 0.02 * np.var(y) * np.array([1.0, 3.0])
+
+    chosen = most_central([formula, line], errors, X, y, formulas_alone=True)
+
+    assert (chosen == formula) == is_kept
 
 
 @pytest.mark.parametrize("seed", [1, 2, 6, 10])
