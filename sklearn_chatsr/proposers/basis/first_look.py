@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +20,12 @@ from sklearn_chatsr.proposers.basis.dense import (
     dense_roots,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
-from sklearn_chatsr.proposers.basis.library import Caps, build_library
+from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
-from sklearn_chatsr.proposers.basis.task import Task, screens, written
+from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Terms
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
+from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
 from sklearn_chatsr.proposers.basis.waves import waves
 
 SMALL = Caps(
@@ -59,7 +59,7 @@ def first_look(
         Asked between blocks of work.
     """
     task = replace(task, caps=SMALL, n_candidates=min(task.n_candidates, _N_WRITTEN))
-    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    transforms = task.transforms
     found = list(dense_fits(task, transforms))
     if wide is not None and not found:
         found = list(dense_fits(wide, transforms[:1]))
@@ -67,7 +67,7 @@ def first_look(
             return written(wide, found)
     if not found:
         found = list(dense_roots(task))
-    library = build_library(task.columns, task.caps, *screens(task, transforms))
+    library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
     addends = Terms.join([running, library.addends])
     sums = [Sum(t, task.y, addends, task.n_fit) for t in transforms]
@@ -98,8 +98,22 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
     out_of_time : callable
         Asked between blocks of work.
     """
-    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
-    return written(task, list(dense_fits_of_pairs(task, transforms, out_of_time)))
+    return written(task, list(dense_fits_of_pairs(task, task.transforms, out_of_time)))
+
+
+def third_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+    """Yield exact sums of two products of all kinds, if there are any.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained, and not by the other looks.
+    out_of_time : callable
+        Asked between blocks of work.
+    """
+    found = written(task, sums_of_two_products(task, out_of_time))
+    if found:
+        yield found
 
 
 def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:

@@ -115,6 +115,7 @@ _PLAIN: tuple[tuple[float, Callable[[Tree], Tree], float], ...] = (
     (4.0, lambda t: ("mul", "4", t), 1.6),
 )
 _RELATIVE = (1.0, 0.5, 2.0, 0.25, 4.0, 0.125, 8.0)
+_MOST_RATIOS = 1000  # as factors of any products
 _POOL = 12  # times as many terms are screened as are kept
 _MOST_ANGLES, _MOST_BASES = 8, 6  # columns
 _SMALLEST, _LARGEST = 0.02, 60.0  # root mean square of an ordinary argument
@@ -130,6 +131,8 @@ class Library:
         The columns that the terms are of.
     monomials : Terms
         Products of powers.
+    functions : Terms
+        Curves and powers of sums, no factor beside them.
     addends : Terms
         What sums are made of, monomials among them.
     factors : Terms
@@ -138,6 +141,7 @@ class Library:
 
     columns: Columns
     monomials: Terms
+    functions: Terms
     addends: Terms
     factors: Terms
 
@@ -184,7 +188,8 @@ def build_library(
             _triples(powers, exponents, 600),
         ]
     ).usable()
-    return Library(columns, powers, addends, factors)
+    functions = Terms.join([plain, ratios.simplest(_MOST_RATIOS)]).usable()
+    return Library(columns, powers, functions, addends, factors)
 
 
 def _sums(powers: Terms, most: int) -> Terms:

@@ -8,12 +8,10 @@ import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
-from sklearn_chatsr.proposers.basis.library import build_library
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import pursue
-from sklearn_chatsr.proposers.basis.task import Task, screens, written
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
+from sklearn_chatsr.proposers.basis.task import Task, written
 
 Found = list[tuple[Formulation, Hit]]
 
@@ -43,8 +41,7 @@ def search_under_noise(
     out_of_time : callable
         Asked between blocks of work.
     """
-    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
-    library = build_library(task.columns, task.caps, *screens(task, transforms))
+    transforms, library = task.transforms, task.library
     if out_of_time():
         return
     formulations: list[Formulation] = [

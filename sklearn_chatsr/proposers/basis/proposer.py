@@ -11,7 +11,11 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.first_look import first_look, second_look
+from sklearn_chatsr.proposers.basis.first_look import (
+    first_look,
+    second_look,
+    third_look,
+)
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.stages import search_stages
@@ -127,7 +131,10 @@ class BasisProposer:
             found += second_look(smaller[0], out_of_time)
             if found:
                 yield found
-            stages = search_stages(*smaller, out_of_time, separated)
+            stages: Iterator[list[Tree] | None] = chain(
+                third_look(smaller[0], out_of_time),
+                search_stages(*smaller, out_of_time, separated),
+            )
             if len(part.columns) == 1:
                 [leaf] = part.columns.leaves
                 curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
@@ -136,6 +143,7 @@ class BasisProposer:
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
+        yield from third_look(tasks[0], out_of_time)
         searches.append(search_stages(*tasks, out_of_time, separated))
         while searches:
             unfinished = []

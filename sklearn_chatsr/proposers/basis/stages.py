@@ -17,7 +17,7 @@ from sklearn_chatsr.proposers.basis.combinations import (
     simplest_triples,
 )
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
-from sklearn_chatsr.proposers.basis.library import Library, build_library
+from sklearn_chatsr.proposers.basis.library import Library
 from sklearn_chatsr.proposers.basis.monomials import polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
 from sklearn_chatsr.proposers.basis.offset import (
@@ -30,10 +30,9 @@ from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.pursuit import pursue, share_left
 from sklearn_chatsr.proposers.basis.scaled import scaled_targets
 from sklearn_chatsr.proposers.basis.screening import Screen
-from sklearn_chatsr.proposers.basis.task import Task, is_exact, screens, written
+from sklearn_chatsr.proposers.basis.task import Task, is_exact, written
 from sklearn_chatsr.proposers.basis.terms import Terms
 from sklearn_chatsr.proposers.basis.transforms import (
-    TRANSFORMS,
     Transform,
     columns_over_target,
 )
@@ -77,10 +76,10 @@ def search_stages(
     separated : iterable of list of tree
         Formulas whose columns enter one by one, which come after short ones.
     """
-    transforms = [t for t in TRANSFORMS if t.applies(task.y)]
+    transforms = task.transforms
     yield written(task, list(power_laws_beside_constant(task, transforms)))
     yield scaled_targets(task, out_of_time)
-    library = build_library(task.columns, task.caps, *screens(task, transforms))
+    library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time, thorough=True)
     library = replace(library, addends=Terms.join([running, library.addends]))
     sums = [Sum(t, task.y, library.addends, task.n_fit) for t in transforms]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sklearn_chatsr.expressions import Expression, factored
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit
-from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.library import Caps, Library, build_library
 from sklearn_chatsr.proposers.basis.screening import Screen
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
-from sklearn_chatsr.proposers.basis.transforms import Transform
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 from sklearn_chatsr.proposers.basis.trees import as_power, release
 
 EXACT = 1e-15  # fraction of variance unexplained by an exact formula
@@ -55,6 +56,16 @@ class Task:
     n_candidates: int
     caps: Caps = _CAPS
     weight: Array | None = None
+
+    @cached_property
+    def transforms(self) -> list[Transform]:
+        """Give those that apply to the target."""
+        return [t for t in TRANSFORMS if t.applies(self.y)]
+
+    @cached_property
+    def library(self) -> Library:
+        """Evaluate the library, screened for the transformed targets."""
+        return build_library(self.columns, self.caps, *screens(self, self.transforms))
 
 
 def screens(task: Task, transforms: Sequence[Transform]) -> tuple[Screen, Screen]:
