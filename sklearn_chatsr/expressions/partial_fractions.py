@@ -97,10 +97,9 @@ class _Polynomials:
         left, remaining = numerator, list(range(len(divisors)))
         while remaining:
             number = remaining.pop(0)
-            others, rest = left.div([divisors[number]])
-            quotient = others[0]
+            quotient, rest = left.div(divisors[number])
             for other in remaining:
-                [rest], remainder = rest.div([divisors[other]])
+                rest, remainder = rest.div(divisors[other])
                 if self._largest(remainder) > _SAME * size:
                     return None
             parts.append((rest, number))

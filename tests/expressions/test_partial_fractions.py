@@ -16,6 +16,17 @@ def apart(text):
     return None if node is None else Expression.from_tree(build(node))
 
 
+@pytest.mark.parametrize("text", ["(x1 - 3*x1^2*x2)/(x1*x2)", "(x1*x2 - x2)/(x2*x1)"])
+def test_a_common_factor_of_dividend_and_divisor_leaves_no_rest(text):
+    expression = Expression.from_infix(text)
+    X = np.random.default_rng(0).uniform(0.5, 3, size=(20, 2))
+
+    node = partial_fractions(normal_form(expression.to_tree()))
+
+    parts = Expression.from_tree(build(node))
+    assert np.allclose(parts.evaluate(X), expression.evaluate(X), rtol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("together", "apart"),
     [
