@@ -16,9 +16,8 @@ def apart(text):
     return None if node is None else Expression.from_tree(build(node))
 
 
-@pytest.mark.parametrize("text", ["(x1 - 3*x1^2*x2)/(x1*x2)", "(x1*x2 - x2)/(x2*x1)"])
-def test_a_common_factor_of_dividend_and_divisor_leaves_no_rest(text):
-    expression = Expression.from_infix(text)
+def test_a_common_factor_of_dividend_and_divisor_leaves_no_rest():
+    expression = Expression.from_infix("(x1 - 3*x1^2*x2)/(x1*x2)")
     X = np.random.default_rng(0).uniform(0.5, 3, size=(20, 2))
 
     node = partial_fractions(normal_form(expression.to_tree()))
