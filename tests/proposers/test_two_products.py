@@ -6,7 +6,7 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Columns
-from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
+from sklearn_chatsr.proposers.basis.two_products import _Products, sums_of_two_products
 
 
 def task_of(X, y):
@@ -81,3 +81,14 @@ def test_time_is_kept():
     X = np.random.default_rng(0).uniform(0.5, 3, size=(300, 3))
 
     assert sums_of_two_products(task_of(X, X[:, 0] ** 2.5), lambda: True) == []
+
+
+def test_sets_are_given_only_where_there_are_any():
+    X = np.random.default_rng(0).uniform(0.5, 3, size=(100, 2))
+    library = task_of(X, X[:, 0] + X[:, 1]).library
+    products = _Products(library, np.full((40, 1), 40**-0.5), 40)
+
+    for seed in range(20):
+        target = np.random.default_rng(seed).normal(size=40)
+        for sets in products.explaining(target):
+            assert len(sets)

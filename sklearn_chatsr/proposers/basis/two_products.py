@@ -204,15 +204,15 @@ class _Products:
             return
         # What the probes see when they are made blind to the target.
         blind = self.seen[1:] - (along[1:] / along[0])[:, None] * self.seen[0]
-        alone = np.abs(blind) <= _NOTHING * self.length
-        if alone[0].any():
-            alone = np.flatnonzero(alone.all(axis=0))
+        alone = np.flatnonzero((np.abs(blind) <= _NOTHING * self.length).all(axis=0))
+        if len(alone):
             yield self._simplest(alone[:, None], np.zeros(len(alone)))
         places, near = _sorted(_ratios(blind, self.length))
         difference = self._difference(places, near, blind)
         near, difference = near[difference < _EQUAL], difference[difference < _EQUAL]
-        pairs = np.stack([places[near], places[near + 1]], axis=1)
-        yield self._simplest(pairs, difference)
+        if len(near):
+            pairs = np.stack([places[near], places[near + 1]], axis=1)
+            yield self._simplest(pairs, difference)
 
     def _simplest(self, sets: Index, difference: Array) -> Index:
         order = self.order[sets].sum(axis=1)
