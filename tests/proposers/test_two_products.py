@@ -45,6 +45,24 @@ def test_two_products_are_found(law, seed):
     assert min(errors) < 1e-18 * np.var(expected)
 
 
+@pytest.mark.parametrize(
+    "law",
+    [
+        "x2*sin(x3*x4)/(x1*x5) + x1*x3*exp(-x2)/x4 + 3*log(x5)",
+        "2*x1*x5*log(x2*x4)/x3 + sqrt(x3 + 1)*x2*x5 + x4/x1 - 2*x2",
+        "1/(x1*x2*tanh(x4)/x3 + x5*x4/(1 + x2) + 2*sqrt(x1))",
+    ],
+)
+def test_two_products_are_found_beside_functions(law):
+    X = np.random.default_rng(0).uniform(0.5, 3, size=(300, 5))
+    y = Expression.from_infix(law).evaluate(X)
+
+    assert sums_of_two_products(task_of(X, y), never) == []
+    found = sums_of_two_products(task_of(X, y), never, beside_functions=True)
+
+    assert min(hit.fvu for _, hit in found) < 1e-18
+
+
 def test_columns_may_be_negative_and_in_strange_units():
     X = np.random.default_rng(0).uniform(-2, 2, size=(300, 4)) * [1e-12, 1.0, 1e15, 1.0]
     y = 1e12 * X[:, 0] * np.sin(X[:, 1] * X[:, 3]) + 1e-15 * X[:, 2] * np.exp(-X[:, 3])
@@ -75,6 +93,7 @@ def test_noise_is_no_law(n_rows):
     )
 
     assert sums_of_two_products(task, never) == []
+    assert sums_of_two_products(task, never, beside_functions=True) == []
 
 
 def test_time_is_kept():

@@ -111,9 +111,13 @@ def third_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tre
     out_of_time : callable
         Asked between blocks of work.
     """
-    found = written(task, sums_of_two_products(task, out_of_time))
-    if found:
-        yield found
+    for beside_functions in (False, True):
+        found = sums_of_two_products(
+            task, out_of_time, beside_functions=beside_functions
+        )
+        if found:
+            yield written(task, found)
+            return
 
 
 def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:

@@ -9,7 +9,7 @@ sorted, and what stands side by side and is equal is a law. It finds exact ones 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,8 @@ from sklearn_chatsr.proposers.basis.trees import multiplied
 Index = npt.NDArray[np.intp]
 _N_MONOMIALS, _N_FUNCTIONS = 5000, 2000
 _N_SIMPLE = 200  # monomials by which all functions are multiplied
-_MOST_ROWS = 24  # beside one for each term that is taken out
-_MOST_COLUMNS = 6  # of which products are beside the two
+_SPARE_ROWS = 24  # beside one for each term that is taken out
 _N_PROBES, _SEED = 4, 3_141_592_653  # inner products by which a product is known
-_ROWS_PER_TERM = 3
 # Of what is left of a product its share of the whole, below which it says nothing.
 _LITTLE = 1e-6
 # Relative difference of numbers that may be equal, and that rounding explains.
@@ -40,10 +38,22 @@ _PLACES, _NEAR = (1 << 23) - 1, 20
 # What rounding leaves of a product that is the target.
 _NOTHING = 1e-10
 _MOST_SETS = 40
+_FUNCTIONS: tuple[tuple[Callable[[Array], Array], Callable[[Tree], Tree]], ...] = (
+    (lambda x: 1.0 / x, lambda t: ("inv", t)),
+    (lambda x: x**3, lambda t: ("cube", t)),
+    (np.sqrt, lambda t: ("sqrt", t)),
+    (np.log, lambda t: ("log", t)),
+    (np.exp, lambda t: ("exp", t)),
+    (lambda x: np.exp(-x), lambda t: ("exp", ("neg", t))),
+    (np.sin, lambda t: ("sin", t)),
+    (np.cos, lambda t: ("cos", t)),
+)
 
 
 @np.errstate(all="ignore")
-def sums_of_two_products(task: Task, out_of_time: Callable[[], bool]) -> Found:
+def sums_of_two_products(
+    task: Task, out_of_time: Callable[[], bool], *, beside_functions: bool = False
+) -> Found:
     """Give exact sums of two products of a monomial and a function.
 
     The transformed target is such a sum beside a polynomial of second degree.
@@ -54,32 +64,65 @@ def sums_of_two_products(task: Task, out_of_time: Callable[[], bool]) -> Found:
         What is to be explained.
     out_of_time : callable
         Asked between transforms.
+    beside_functions : bool, default=False
+        Whether there may be functions of single columns, and quotients of two, beside
+        the products as well.
     """
-    beside = _quadratic(task.columns)
     n_fit = task.n_fit
-    base = np.column_stack([np.ones(n_fit), beside.values[:, :n_fit].T])
-    if n_fit < _ROWS_PER_TERM * (base.shape[1] + 1):
-        beside = Terms(
-            task.columns.values, task.columns.leaves, np.ones(len(task.columns))
-        )
-        base = base[:, : len(beside) + 1]
-    if n_fit <= base.shape[1] + _N_PROBES:
+    most = n_fit - _SPARE_ROWS
+    for beside in _besides(task.columns, beside_functions):
+        if len(beside) < most:
+            break
+    else:
         return []
-    n_fit = min(n_fit, _MOST_ROWS + base.shape[1])
-    products = _Products(task.library, orthonormal(base[:n_fit]), n_fit)
+    base = np.column_stack([np.ones(n_fit), beside.values[:, :n_fit].T])
+    n_seen = min(n_fit, _SPARE_ROWS + base.shape[1])
+    products = _Products(task.library, orthonormal(base[:n_seen]), n_seen)
     found: Found = []
     for transform in task.transforms:
         if out_of_time():
             break
-        target = transform.forward(task.y[:n_fit])
+        target = transform.forward(task.y[:n_seen])
         for sets in products.explaining(target):
             terms = Terms.join([products.term(int(k)) for k in sets.ravel()])
-            sums = Sum(transform, task.y, terms, task.n_fit, beside=beside)
+            sums = Sum(transform, task.y, terms, n_fit, beside=beside)
             hits = sums.fit(np.arange(len(terms)).reshape(sets.shape))
             found += [(sums, hit) for hit in hits if is_exact(hit)]
         if found:
             break
     return found
+
+
+def _besides(columns: Columns, functions: bool) -> Iterator[Terms]:
+    """Give what may be beside the products, the most first."""
+    plain = Terms(columns.values, columns.leaves, np.ones(len(columns)))
+    both = list(combinations_with_replacement(range(len(columns)), 2))
+    values = [columns.values[i] * columns.values[j] for i, j in both]
+    trees: list[Tree] = []
+    for i, j in both:
+        a, b = columns.leaves[i], columns.leaves[j]
+        trees.append(("sq", a) if i == j else ("mul", a, b))
+    quadratic = Terms.join([plain, Terms(np.array(values), trees, np.ones(len(both)))])
+    if functions:
+        single = [
+            Terms(
+                function(columns.values), [wrap(a) for a in columns.leaves], plain.order
+            )
+            for function, wrap in _FUNCTIONS
+        ]
+        with_functions = Terms.join([quadratic, *single])
+        pairs = list(permutations(range(len(columns)), 2))
+        if pairs:
+            quotients = Terms(
+                np.array([columns.values[i] / columns.values[j] for i, j in pairs]),
+                [("div", columns.leaves[i], columns.leaves[j]) for i, j in pairs],
+                np.ones(len(pairs)),
+            )
+            yield Terms.join([with_functions, quotients]).usable()
+        yield with_functions.usable()
+    else:
+        yield quadratic
+        yield plain
 
 
 def _ratios(seen: Array, length: Array) -> Array:
@@ -118,17 +161,6 @@ def _staircase(n_first: int, n_second: int) -> Iterator[tuple[int, int, int]]:
         yield start, min(stop, n_first), max(most, 1)
         start, stop = stop, 2 * stop
         most = min(most, n_second * _N_SIMPLE // start)
-
-
-def _quadratic(columns: Columns) -> Terms:
-    """Give the columns and their products of two, where there are few."""
-    values, trees = list(columns.values), list(columns.leaves)
-    if len(columns) <= _MOST_COLUMNS:
-        for i, j in combinations_with_replacement(range(len(columns)), 2):
-            values.append(columns.values[i] * columns.values[j])
-            a, b = columns.leaves[i], columns.leaves[j]
-            trees.append(("sq", a) if i == j else ("mul", a, b))
-    return Terms(np.array(values), trees, np.ones(len(trees)))
 
 
 class _Products:
