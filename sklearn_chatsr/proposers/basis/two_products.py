@@ -68,6 +68,11 @@ def sums_of_two_products(
         Whether there may be functions of single columns, and quotients of two, beside
         the products as well.
     """
+    if out_of_time():
+        return []
+    library = task.library
+    if out_of_time():
+        return []
     n_fit = task.n_fit
     most = n_fit - _SPARE_ROWS
     for beside in _besides(task.columns, beside_functions):
@@ -77,7 +82,7 @@ def sums_of_two_products(
         return []
     base = np.column_stack([np.ones(n_fit), beside.values[:, :n_fit].T])
     n_seen = min(n_fit, _SPARE_ROWS + base.shape[1])
-    products = _Products(task.library, orthonormal(base[:n_seen]), n_seen)
+    products = _Products(library, orthonormal(base[:n_seen]), n_seen)
     found: Found = []
     for transform in task.transforms:
         if out_of_time():
