@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
 from sklearn_chatsr.selection import Candidate
+from sklearn_chatsr.selection.noise import for_forests
 
 # Columns that a search looks at; the language model knows as many variables.
 MAX_VARIABLES = 10
@@ -35,7 +36,7 @@ def select_columns(
     forest = ExtraTreesRegressor(100, max_depth=8, max_samples=None, random_state=seed)
     rows = np.random.default_rng(seed).permutation(len(y))[:2_000]
     rows.sort()
-    forest.fit(X[rows], y[rows], None if weight is None else weight[rows])
+    forest.fit(for_forests(X[rows]), y[rows], None if weight is None else weight[rows])
     order = np.argsort(-forest.feature_importances_, kind="stable")
     return np.sort(order[:MAX_VARIABLES])
 

@@ -134,7 +134,7 @@ def is_noise(
         oob_score=True,
         random_state=seed,
     )
-    forest.fit(X, residual)
+    forest.fit(for_forests(X), residual)
     guess = forest.oob_prediction_ - np.mean(forest.oob_prediction_)
     centred = residual - residual.mean()
     lengths = float(np.linalg.norm(guess) * np.linalg.norm(centred))
@@ -142,6 +142,31 @@ def is_noise(
         return True
     # In standard errors of a correlation of independent numbers.
     return bool(guess @ centred / lengths * np.sqrt(len(residual)) < 1.0)
+
+
+def for_forests(X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Multiply columns by powers of two, since forests take no more than float32.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns; finite.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), dtype float64
+        With largest absolute values between a half and one.
+
+    Examples
+    --------
+    >>> float(for_forests(np.array([[3e200], [1e200]])).max()) < 1
+    True
+    """
+    exponent = np.frexp(np.abs(X).max(axis=0))[1]
+    # Some that are too small become zero.
+    with np.errstate(under="ignore"):
+        scaled: npt.NDArray[np.float64] = np.ldexp(X, -exponent)
+    return scaled
 
 
 def _has_curve(X: npt.NDArray[np.float64], residual: npt.NDArray[np.float64]) -> bool:

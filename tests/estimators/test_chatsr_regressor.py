@@ -237,6 +237,17 @@ def test_many_columns_are_selected_with_one_warning(regressor):
     assert {17, 22} <= set(regressor.selected_features_)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e60])
+def test_columns_are_selected_whatever_their_units(regressor, unit):
+    X = unit * np.random.default_rng(0).normal(size=(300, 15))
+
+    with pytest.warns(UserWarning, match="X has 15 columns") as caught:
+        regressor.fit(X, X[:, 3] / unit * X[:, 12] / unit)
+
+    assert len(caught) == 1
+    assert {3, 12} <= set(regressor.selected_features_)
+
+
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
