@@ -101,7 +101,9 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
     return written(task, list(dense_fits_of_pairs(task, task.transforms, out_of_time)))
 
 
-def third_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+def third_look(
+    task: Task, out_of_time: Callable[[], bool], *, whole: bool
+) -> Iterator[list[Tree]]:
     """Yield exact sums of two products of all kinds, if there are any.
 
     Parameters
@@ -110,8 +112,10 @@ def third_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tre
         What is to be explained, and not by the other looks.
     out_of_time : callable
         Asked between blocks of work.
+    whole : bool
+        Whether it is worth a second time, for functions beside the products.
     """
-    for beside_functions in (False, True):
+    for beside_functions in (False, True)[: 1 + whole]:
         found = sums_of_two_products(
             task, out_of_time, beside_functions=beside_functions
         )
