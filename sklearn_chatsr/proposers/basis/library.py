@@ -81,8 +81,14 @@ _CURVES: tuple[Curve, ...] = (
     (lambda a: 1 / np.sin(a), lambda t: ("inv", ("sin", t)), 2.4),
     (lambda a: 1 / np.expm1(a), lambda t: ("inv", ("sub", ("exp", t), "1")), 2.2),
     (lambda a: 1 / (1 + np.exp(a)), lambda t: ("inv", ("add", ("exp", t), "1")), 2.4),
-    (lambda a: 1 / (1 + a**2), lambda t: ("inv", ("add", ("sq", t), "1")), 1.5),
 )
+# Of many columns: products with it are among those of ratios where there are few.
+_SATURATION: Curve = (
+    lambda a: 1 / (1 + a**2),
+    lambda t: ("inv", ("add", ("sq", t), "1")),
+    1.5,
+)
+_FEW_COLUMNS = 2
 # What occurs as a factor: curves, and curves beside a one.
 _FACTOR_CURVES: tuple[Curve, ...] = (
     (np.sin, _named("sin"), 0.6),
@@ -165,7 +171,8 @@ def build_library(
     sums = _sums(powers, caps.sums)
     sides = Terms.join([sums, _times_column(columns, sums)]).usable()
     arguments = Terms.join([powers.simplest(caps.arguments), sides])
-    curves = _curves(arguments, _CURVES, caps.curves, for_sums)
+    kinds = _CURVES if len(columns) <= _FEW_COLUMNS else (*_CURVES, _SATURATION)
+    curves = _curves(arguments, kinds, caps.curves, for_sums)
     ratios = _powers_of(sides, 1500)
     exponentials = _exponentials(columns).usable()
     few = powers.simplest(1200)
