@@ -404,6 +404,15 @@ class Expression:
             ends[start] = end
         return iter(list(enumerate(ends)))
 
+    def part(self, start: int, stop: int) -> Expression:
+        """Give the subtree of such a range of tokens, with its constants."""
+        tokens = self.tokens[start:stop]
+        if not self.constants:
+            return Expression(tokens)
+        before = self.tokens[:start].count(CONSTANT)
+        values = self.constants[before : before + tokens.count(CONSTANT)]
+        return Expression(tokens, values or None)
+
 
 def flatten(tree: Tree) -> tuple[list[str], list[float]]:
     """Write a tree as prefix tokens and the values of its constants."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import CONSTANT, Expression, variable
+from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.selection.oscillation import oscillation_bits
 
@@ -285,32 +285,14 @@ def _has_pole(
     expression: Expression, X: FloatArray, y: FloatArray, most: float
 ) -> bool:
     """Tell whether a divisor passes zero between rows, and the formula has no bound."""
-    tokens, constants = expression.tokens, expression.constants or ()
-    stops = dict(expression.subtrees())
-    for start in stops:
-        if tokens[start] == "div":
-            start = stops[start + 1]
-        elif tokens[start] == "inv":
-            start += 1
-        else:
-            continue
-        while tokens[start] in _ZERO_TOGETHER:
-            start += 1
-        before = tokens[:start].count(CONSTANT)
-        part = tokens[start : stops[start]]
-        values = constants[before : before + part.count(CONSTANT)]
-        divisor = Expression(part, values or None)
+    for divisor in _divisors(expression):
         with np.errstate(all="ignore"):
             size = divisor.evaluate(X)
-        below, above = X[size < 0][:_POLE_PAIRS], X[size > 0][:_POLE_PAIRS]
-        if not len(below) or not len(above):
-            continue
-        n = max(len(below), len(above))
-        below, above = (
-            np.resize(below, (n, X.shape[1])),
-            np.resize(above, (n, X.shape[1])),
-        )
-        with np.errstate(all="ignore"):
+            below, above = X[size < 0][:_POLE_PAIRS], X[size > 0][:_POLE_PAIRS]
+            if not len(below) or not len(above):
+                continue
+            shape = (max(len(below), len(above)), X.shape[1])
+            below, above = np.resize(below, shape), np.resize(above, shape)
             for _ in range(_HALVINGS):
                 middle = (below + above) / 2.0
                 is_below = (divisor.evaluate(middle) < 0)[:, np.newaxis]
@@ -319,6 +301,21 @@ def _has_pole(
         if _is_wild(expression, below, y, most):
             return True
     return False
+
+
+def _divisors(expression: Expression) -> Iterator[Expression]:
+    """Give what is divided by, without powers, which are zero at the same places."""
+    tokens, stops = expression.tokens, dict(expression.subtrees())
+    for start in stops:
+        if tokens[start] == "div":
+            place = stops[start + 1]
+        elif tokens[start] == "inv":
+            place = start + 1
+        else:
+            continue
+        while tokens[place] in _ZERO_TOGETHER:
+            place += 1
+        yield expression.part(place, stops[place])
 
 
 def _on_lines(

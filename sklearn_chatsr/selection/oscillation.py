@@ -52,18 +52,15 @@ def oscillation_bits(
     >>> oscillation_bits(Expression.from_infix("7.0*sin(x1)"), X)
     0.0
     """
-    tokens, constants = expression.tokens, expression.constants
-    if not constants or PERIODIC.isdisjoint(tokens):
+    tokens = expression.tokens
+    if not expression.constants or PERIODIC.isdisjoint(tokens):
         return 0.0
     bits = 0.0
     for start, stop in expression.subtrees():
-        argument = tokens[start + 1 : stop]
-        if tokens[start] not in PERIODIC or CONSTANT not in argument:
+        if tokens[start] not in PERIODIC or CONSTANT not in tokens[start:stop]:
             continue
-        before = tokens[:start].count(CONSTANT)
-        values = constants[before : before + argument.count(CONSTANT)]
         with np.errstate(all="ignore"):
-            angle = Expression(argument, values).evaluate(X)
+            angle = expression.part(start + 1, stop).evaluate(X)
             waves = float(np.ptp(angle)) / (2.0 * math.pi)
         if math.isfinite(waves):
             bits += math.log2(1.0 + waves)

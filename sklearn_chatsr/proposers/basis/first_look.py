@@ -1,4 +1,4 @@
-"""A first look: polynomials, and few terms of a small library; and a second one."""
+"""A first look: polynomials, and few terms of a small library; and two more."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
 
 
 def third_look(
-    task: Task, out_of_time: Callable[[], bool], *, whole: bool
+    task: Task, out_of_time: Callable[[], bool], *, beside_functions: bool = False
 ) -> Iterator[list[Tree]]:
     """Yield exact sums of two products of all kinds, if there are any.
 
@@ -112,16 +112,14 @@ def third_look(
         What is to be explained, and not by the other looks.
     out_of_time : callable
         Asked between blocks of work.
-    whole : bool
-        Whether it is worth a second time, for functions beside the products.
+    beside_functions : bool, default=False
+        Whether to look a second time, for functions beside the products.
     """
-    for beside_functions in (False, True)[: 1 + whole]:
-        found = sums_of_two_products(
-            task, out_of_time, beside_functions=beside_functions
-        )
-        if found:
-            yield written(task, found)
-            return
+    found = sums_of_two_products(task, out_of_time)
+    if not found and beside_functions:
+        found = sums_of_two_products(task, out_of_time, beside_functions=True)
+    if found:
+        yield written(task, found)
 
 
 def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:

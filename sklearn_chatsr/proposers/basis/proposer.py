@@ -132,7 +132,7 @@ class BasisProposer:
             if found:
                 yield found
             stages: Iterator[list[Tree] | None] = chain(
-                third_look(smaller[0], out_of_time, whole=False),
+                third_look(smaller[0], out_of_time),
                 search_stages(*smaller, out_of_time, separated),
             )
             if len(part.columns) == 1:
@@ -143,7 +143,7 @@ class BasisProposer:
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
-        yield from third_look(tasks[0], out_of_time, whole=True)
+        yield from third_look(tasks[0], out_of_time, beside_functions=True)
         searches.append(search_stages(*tasks, out_of_time, separated))
         while searches:
             unfinished = []
