@@ -82,7 +82,8 @@ _CURVES: tuple[Curve, ...] = (
     (lambda a: 1 / np.expm1(a), lambda t: ("inv", ("sub", ("exp", t), "1")), 2.2),
     (lambda a: 1 / (1 + np.exp(a)), lambda t: ("inv", ("add", ("exp", t), "1")), 2.4),
 )
-# Of many columns: products with it are among those of ratios where there are few.
+# Of many columns. Of few it is found without being listed, and of noisy rows one term
+# more is one more to follow noise with.
 _SATURATION: Curve = (
     lambda a: 1 / (1 + a**2),
     lambda t: ("inv", ("add", ("sq", t), "1")),
