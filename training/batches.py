@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,7 +15,9 @@ from sklearn_chatsr.expressions import variable_index
 from sklearn_chatsr.models.chatsr import ChatSRProcessor
 from sklearn_chatsr.models.chatsr.processing_chatsr import DEFAULT_PROMPT
 from sklearn_chatsr.prompts import Property, PropertyDrawer, write_prompt
+from sklearn_chatsr.prompts.wordings import Phrasing
 from training.generator import GeneratorConfig, Tables, draw_chunk
+from training.paraphrases import training_phrasing
 from training.skeletons import Skeleton
 
 Batch = dict[str, torch.Tensor]
@@ -51,6 +53,8 @@ class BatchConfig:
         the encoder learns to read although the statistics say much of it.
     inputs : {"all", "points", "statistics", "none"}
         What of a table is shown beside the prompt, for ablations.
+    phrasing : Phrasing
+        Wordings of the prompts.
     """
 
     batch_size: int = 128
@@ -59,6 +63,7 @@ class BatchConfig:
     hidden_prompted_rate: float = 0.15
     bare_rate: float = 0.25
     inputs: Inputs = "all"
+    phrasing: Phrasing = field(default_factory=training_phrasing)
 
 
 class Batcher:
@@ -151,16 +156,11 @@ class Batcher:
 
     def _text(self, tables: Tables, index: int, rng: np.random.Generator) -> str | None:
         """Write true properties of one table, None for a table without a prompt."""
-        rates = np.cumsum(self.config.prompt_rates)
-        n_properties = int(np.searchsorted(rates, rng.random() * rates[-1], "right"))
+        n_properties = draw_number(self.config.prompt_rates, rng)
         if n_properties == 0:
             return None
-        expression, n_columns = tables.expression, tables.X.shape[2]
-        drawn = self._drawer.draw(expression, n_columns, n_properties, rng)
-        shown = tables.point_mask[index]
-        X, y = tables.X[index][shown], tables.y[index][shown]
-        told = [p for p in (_as_seen(p, X, y) for p in drawn) if p is not None]
-        return write_prompt(told, rng) if told else None
+        told = true_properties(self._drawer, tables, index, n_properties, rng)
+        return write_prompt(told, rng, phrasing=self.config.phrasing) if told else None
 
     def _prompts(
         self, columns: Sequence[int], texts: Sequence[str | None]
@@ -233,6 +233,40 @@ class Batcher:
 
 def _rounded_up(length: int) -> int:
     return -(-length // _SHAPE_BUCKET) * _SHAPE_BUCKET
+
+
+def draw_number(rates: Sequence[float], rng: np.random.Generator) -> int:
+    """Draw 0, 1, 2, ... at given rates."""
+    steps = np.cumsum(rates)
+    return int(np.searchsorted(steps, rng.random() * steps[-1], "right"))
+
+
+def true_properties(
+    drawer: PropertyDrawer,
+    tables: Tables,
+    index: int,
+    n_properties: int,
+    rng: np.random.Generator,
+) -> list[Property]:
+    """Draw properties of a target that hold of one of its tables as well.
+
+    Parameters
+    ----------
+    drawer : PropertyDrawer
+        Draws those of the target.
+    tables : Tables
+        Tables of one target.
+    index : int
+        Which of them.
+    n_properties : int
+        How many at most.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
+    drawn = drawer.draw(tables.expression, tables.X.shape[2], n_properties, rng)
+    shown = tables.point_mask[index]
+    X, y = tables.X[index][shown], tables.y[index][shown]
+    return [p for p in (_as_seen(p, X, y) for p in drawn) if p is not None]
 
 
 def _as_seen(

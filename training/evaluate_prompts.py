@@ -34,9 +34,18 @@ from sklearn_chatsr.prompts import (
 from sklearn_chatsr.proposers.model import DrawSettings, draw
 from training.evaluate import validation_tables
 from training.generator import Tables
+from training.paraphrases import load_paraphrases
 
 _PROPERTIES_PER_TABLE = 2
-_SHARES = ("without", "seen", "unseen", "seen_drawn", "unseen_drawn")
+_SHARES = (
+    "without",
+    "seen",
+    "unseen",
+    "paraphrased",
+    "seen_drawn",
+    "unseen_drawn",
+    "paraphrased_drawn",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,10 @@ class Obedience:
     without, seen, unseen : float
         Share of the distinct candidates without a prompt, with a wording of training,
         and with one that training never uses.
-    seen_drawn, unseen_drawn : float
+    paraphrased : float
+        The same with one of somebody who did not know the wordings of the package, and
+        that training never uses either (`training.paraphrases`).
+    seen_drawn, unseen_drawn, paraphrased_drawn : float
         The same with the prompt as the estimator draws the prompted half.
     """
 
@@ -58,8 +70,10 @@ class Obedience:
     without: float
     seen: float
     unseen: float
+    paraphrased: float
     seen_drawn: float
     unseen_drawn: float
+    paraphrased_drawn: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,8 @@ class Evaluation:
         self.seed = seed
         self.drawer = PropertyDrawer()
         self.rng = np.random.default_rng([seed, 11])
+        self.paraphrases = load_paraphrases()
+        self.paraphrasing_rng = np.random.default_rng([seed, 12])
 
     def candidates(
         self, tables: Tables, prompt: str | None, share: float = 1.0
@@ -158,6 +174,9 @@ class Evaluation:
         results = []
         for item in properties:
             texts = [write_prompt([item], self.rng, unseen=u) for u in (False, True)]
+            texts.append(
+                write_prompt([item], self.paraphrasing_rng, True, self.paraphrases)
+            )
             results.append(
                 Obedience(
                     item.kind,

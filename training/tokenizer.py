@@ -26,14 +26,14 @@ from sklearn_chatsr.models.chatsr.processing_chatsr import (
     ChatSRProcessor,
 )
 from sklearn_chatsr.prompts import FAMILIES, WORDINGS, Property, write_predicate
-from sklearn_chatsr.prompts.wordings import FRAMES
+from training.paraphrases import training_phrasing
 
 PAD_TOKEN, UNKNOWN_TOKEN, END_TOKEN = "<|pad|>", "<|unknown|>", "<|end|>"
 INTEGERS = (*range(11), *range(-1, -6, -1))
 
 # Merges are learned from the wordings of training, so a usual word is one token and a
 # property five; what is not among them is spelled in bytes.
-_TEXT_VOCABULARY = 1024
+_TEXT_VOCABULARY = 2048
 _CORPUS_ROUNDS = 12
 
 
@@ -41,15 +41,16 @@ def _corpus(max_variables: int) -> Iterator[str]:
     """Give prompts that use every wording, noun, variable and number of training."""
     rng = np.random.default_rng(0)
     families = list(FAMILIES)
+    phrasing = training_phrasing()
     for _ in range(_CORPUS_ROUNDS):
         yield DEFAULT_PROMPT
-        for kind, wording in WORDINGS.items():
+        for kind, wording in phrasing.wordings.items():
             for template in wording.seen:
                 for family in families if kind in ("contains", "avoids") else [""]:
                     a, b = rng.integers(1, max_variables + 1, size=2)
                     item = _example(kind, family, f"x{a}", f"x{b}")
                     yield " " + write_predicate([item], template, rng)
-        yield from (frame.replace("{p}", "is even") for frame in FRAMES)
+        yield from (frame.replace("{p}", "is even") for frame in phrasing.frames)
         yield from (
             f" {sign}x{i + 1}" for sign in ("", "(") for i in range(max_variables)
         )

@@ -8,6 +8,7 @@ formula. Slots ``{o}``, ``{ao}`` and ``{v}`` take lists ("x1 and x2").
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -477,3 +478,25 @@ UNSEEN_FRAMES: tuple[str, ...] = (
     "Please find an expression that {p}.",
     "We know that the formula {p}.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """A way to write prompts.
+
+    Attributes
+    ----------
+    wordings : mapping of str to Wording
+        Of every kind of property.
+    frames : tuple of str
+        Sentences around predicates.
+    unseen_frames : tuple of str
+        Those that training never uses.
+    """
+
+    wordings: Mapping[str, Wording]
+    frames: tuple[str, ...]
+    unseen_frames: tuple[str, ...]
+
+
+PLAIN = Phrasing(WORDINGS, FRAMES, UNSEEN_FRAMES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_chatsr.prompts.operators import FAMILIES, with_article
 from sklearn_chatsr.prompts.properties import Property
-from sklearn_chatsr.prompts.wordings import FRAMES, UNSEEN_FRAMES, WORDINGS
+from sklearn_chatsr.prompts.wordings import PLAIN, Phrasing
 
 _LISTED = ("{o}", "{ao}", "{v}")
 
@@ -18,6 +18,7 @@ def write_prompt(
     properties: Sequence[Property],
     rng: np.random.Generator | None = None,
     unseen: bool = False,
+    phrasing: Phrasing = PLAIN,
 ) -> str:
     """Write properties as a prompt.
 
@@ -29,6 +30,8 @@ def write_prompt(
         Draws wordings and the sentence around them; the plainest ones without.
     unseen : bool, default=False
         Draw only wordings that training never uses.
+    phrasing : Phrasing, default=PLAIN
+        The wordings to draw from.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def write_prompt(
         by_kind[item.kind].append(item)
     predicates = []
     for kind, group in by_kind.items():
-        wording = WORDINGS[kind]
+        wording = phrasing.wordings[kind]
         templates = wording.unseen if unseen else wording.seen
         template = (
             templates[0] if rng is None else templates[rng.integers(len(templates))]
@@ -60,7 +63,7 @@ def write_prompt(
         listed = any(slot in template for slot in _LISTED)
         groups = [group] if listed else [[item] for item in group]
         predicates += [write_predicate(g, template, rng) for g in groups]
-    frames = UNSEEN_FRAMES if unseen else FRAMES
+    frames = phrasing.unseen_frames if unseen else phrasing.frames
     frame = frames[0] if rng is None else frames[rng.integers(len(frames))]
     return frame.replace("{p}", _join(predicates, "and"))
 

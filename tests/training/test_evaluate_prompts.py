@@ -17,9 +17,9 @@ TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
 def test_shares_are_averaged_by_kind():
     results = [
-        Obedience("even", 0.0, 1.0, 0.5, 1.0, 1.0),
-        Obedience("even", 0.5, 1.0, 0.5, 1.0, 0.0),
-        Obedience("odd", 0.2, 0.4, 0.6, 1.0, 1.0),
+        Obedience("even", 0.0, 1.0, 0.5, 0.4, 1.0, 1.0, 0.5),
+        Obedience("even", 0.5, 1.0, 0.5, 0.2, 1.0, 0.0, 0.0),
+        Obedience("odd", 0.2, 0.4, 0.6, 0.1, 1.0, 1.0, 1.0),
     ]
 
     table = summarise_obedience(results)
@@ -29,8 +29,10 @@ def test_shares_are_averaged_by_kind():
         "without": 25.0,
         "seen": 100.0,
         "unseen": 50.0,
+        "paraphrased": 30.0,
         "seen_drawn": 100.0,
         "unseen_drawn": 50.0,
+        "paraphrased_drawn": 25.0,
     }
     assert table["all"]["cases"] == 3
     assert summarise_recovery(
