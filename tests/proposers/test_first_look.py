@@ -90,6 +90,37 @@ def test_functions_of_two_columns_are_seen_at_the_second_look(law):
     assert not look(law, n_columns, low=0.3, high=5.0)
 
 
+@pytest.mark.parametrize(
+    "law",
+    [
+        "x1*x2/(x1 + x2) + x3/2",
+        "(1.3*x1 + x2*x3)/(0.7*x1^2 + x3^2)",
+        "sqrt(x1*x2/(x1 + 2*x2) + x3)",
+        "x1*x2*x3/(x1*x2 + x2*x3 + x1*x3)",
+        "3*(x1^2 - 1)/(x1^3 + 2*x1 + 5)",
+    ],
+)
+def test_quotients_of_polynomials_are_seen_at_once(law):
+    expression = Expression.from_infix(law)
+
+    exact = look(law, expression.variables[-1] + 1)
+
+    assert min(e.size for e in exact) <= expression.size + 2
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "x1*exp(x2)/(x1 + 2*x3*exp(x2))",
+        "(x1 + x2*cos(x3))/(x2 + x1*sin(x3))",
+        "1/(x1*x2/(x1 + log(x3)) + 2)",
+        "(x1*x2 + 2*cos(x3))/(x2*x3 + x1*x2)",
+    ],
+)
+def test_quotients_with_functions_of_a_column_are_seen_at_the_second_look(law):
+    assert look(law, 3, low=1.2, second=True)
+
+
 def test_the_second_look_sees_nothing_in_noise():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(0.3, 5, size=(300, 4)), rng.normal(size=300)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.proposers.basis.formulations import Root
+from sklearn_chatsr.proposers.basis.formulations import Quotient, Root
 from sklearn_chatsr.proposers.basis.terms import Columns, Terms
+from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -26,6 +27,24 @@ def test_the_root_of_a_quadratic_equation_is_exact(sign):
 
     assert hit.fvu < 1e-25
     np.testing.assert_allclose(Expression.from_tree(tree).evaluate(X), y, rtol=1e-10)
+
+
+def test_a_quotient_is_exact_whichever_term_of_its_divisor_is_given():
+    X = np.random.default_rng(2).uniform(0.5, 3, (300, 3))
+    a, b, c = X.T
+    y = (2 * a * b + c) / (a + 0.5 * b - 0.1)
+    above = Terms(np.array([a * b, c]), [("mul", "x1", "x2"), "x3"], np.ones(2))
+    below = Terms(np.array([np.ones(300), a, b]), ["1", "x1", "x2"], np.ones(3))
+
+    for pivot in range(3):
+        formulation = Quotient(TRANSFORMS[0], y, above, below, pivot, n_fit=150)
+        [hit] = formulation.fit(np.array([[0, 1, 2, 3]]))
+        trees = formulation.tree(hit, exact=True)
+
+        assert hit.fvu < 1e-25
+        for tree in trees:
+            values = Expression.from_tree(tree).evaluate(X)
+            np.testing.assert_allclose(values, y, rtol=1e-10)
 
 
 def test_a_pure_number_is_in_the_units_of_the_data():

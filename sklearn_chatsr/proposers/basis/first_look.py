@@ -17,6 +17,8 @@ from sklearn_chatsr.proposers.basis.combinations import (
 from sklearn_chatsr.proposers.basis.dense import (
     dense_fits,
     dense_fits_of_pairs,
+    dense_quotients,
+    dense_quotients_with_functions,
     dense_roots,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
@@ -66,6 +68,8 @@ def first_look(
         if found:
             return written(wide, found)
     if not found:
+        found = list(dense_quotients(task, transforms))
+    if not found:
         found = list(dense_roots(task))
     library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
@@ -89,7 +93,7 @@ def first_look(
 
 
 def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
-    """Give exact polynomials that may hold functions of two columns.
+    """Give exact polynomials that may hold functions of two columns, and quotients.
 
     Parameters
     ----------
@@ -98,7 +102,10 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
     out_of_time : callable
         Asked between blocks of work.
     """
-    return written(task, list(dense_fits_of_pairs(task, task.transforms, out_of_time)))
+    found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
+    if not found:
+        found += dense_quotients_with_functions(task, task.transforms, out_of_time)
+    return written(task, found)
 
 
 def third_look(

@@ -23,6 +23,7 @@ from sklearn_chatsr.proposers.basis.trees import (
     complete_squares,
     linear_combination,
     size,
+    whole_part,
 )
 
 
@@ -282,6 +283,104 @@ class Sum(Formulation):
         if below:
             tree = ("div", tree, linear_combination(below, 1.0, exact))
         return [self.transform.tree(tree)]
+
+
+class Quotient(Formulation):
+    """T(y) is a quotient of sums, of whose divisor one term is given.
+
+    Regressed is T(y) times that term; the other terms of the divisor enter times T(y).
+
+    Parameters
+    ----------
+    transform : Transform
+        T.
+    y : ndarray of shape (n_rows,)
+        The target.
+    above : Terms
+        Terms of the dividend, beside a constant.
+    below : Terms
+        Terms of the divisor.
+    pivot : int
+        That of the divisor's terms whose coefficient is 1.
+    n_fit : int
+        The first so many rows are fitted.
+    """
+
+    def __init__(
+        self,
+        transform: Transform,
+        y: Array,
+        above: Terms,
+        below: Terms,
+        pivot: int,
+        n_fit: int,
+    ) -> None:
+        self.transform = transform
+        self.n_above = len(above)
+        self.given = below.take(np.array([pivot]))
+        self.divisors = below.take(np.delete(np.arange(len(below)), pivot))
+        transformed = transform.forward(y)
+        others = self.divisors
+        multiplied = Terms(
+            others.values * transformed, others.trees, others.order + 0.2
+        )
+        unit = self.given.values[0]
+        with np.errstate(all="ignore"):
+            weight = 1.0 / np.abs(unit * transform.slope(y))
+        super().__init__(
+            f"{transform.name}, quotient",
+            y,
+            transformed * unit,
+            np.ones((len(y), 1)),
+            Terms.join([above, multiplied]),
+            weight,
+            n_fit,
+        )
+
+    def predict(
+        self, chosen: npt.NDArray[np.intp], values: Array, coefficients: Array
+    ) -> Array:
+        """Compute y on all rows."""
+        dividend = np.full(len(self.y), coefficients[0])
+        divisor = self.given.values[0].copy()
+        for i, row, c in zip(chosen, values, coefficients[1:], strict=True):
+            if i < self.n_above:
+                dividend += c * row
+            else:
+                divisor -= c * self.divisors.values[i - self.n_above]
+        return self.transform.inverse(dividend / divisor)
+
+    def tree(self, hit: Hit, exact: bool) -> list[Tree]:
+        """Write the formula of a hit."""
+        above: list[tuple[float, Tree]] = []
+        below: list[tuple[float, Tree]] = [(1.0, self.given.trees[0])]
+        size_of_target = float(np.abs(self.target).max())
+        constant = float(hit.coefficients[0])
+        if not exact or abs(constant) >= 1e-9 * size_of_target:
+            above.append((constant, "1"))
+        for i, c in zip(hit.chosen, hit.coefficients[1:], strict=True):
+            share = abs(c) * float(np.abs(self.terms.values[i]).max()) / size_of_target
+            if exact and share < 1e-9:
+                continue
+            if i < self.n_above:
+                above.append((float(c), self.terms.trees[i]))
+            else:
+                below.append((-float(c), self.terms.trees[i]))
+        ways = [("div", _polynomial(above, exact), _polynomial(below, exact))]
+        whole, rest = whole_part(above, below)
+        if exact and whole:
+            tree = _polynomial(whole, exact)
+            if rest:
+                part = ("div", _polynomial(rest, exact), _polynomial(below, exact))
+                tree = ("add", tree, part)
+            ways.append(tree)
+        return [self.transform.tree(tree) for tree in ways]
+
+
+def _polynomial(addends: Sequence[tuple[float, Tree]], exact: bool) -> Tree:
+    """Write a sum, of whose terms one may be the number 1."""
+    constant = sum(c for c, tree in addends if tree == "1")
+    return linear_combination([a for a in addends if a[1] != "1"], constant, exact)
 
 
 class Root(Formulation):

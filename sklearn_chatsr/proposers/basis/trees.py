@@ -15,6 +15,11 @@ _CURVES = frozenset(
     ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 )
 _POWERS = frozenset({"sqrt", "cbrt", "sq", "cube", "inv", "pow", "abs"})
+# Share of the largest coefficient that is rounding.
+_NOTHING = 1e-9
+
+# A product of powers, by factor.
+_Monomial = frozenset[tuple[Tree, Fraction]]
 
 
 def size(tree: Tree) -> int:
@@ -285,3 +290,76 @@ def _value(tree: Tree) -> float | None:
     if isinstance(tree, tuple) and len(tree) == 1:
         return float(OPERATORS[tree[0]].numpy())
     return None
+
+
+def whole_part(
+    above: Sequence[tuple[float, Tree]], below: Sequence[tuple[float, Tree]]
+) -> tuple[list[tuple[float, Tree]], list[tuple[float, Tree]]]:
+    """Divide polynomials as far as it makes the dividend shorter.
+
+    Parameters
+    ----------
+    above, below : sequence of (float, tree)
+        Coefficients and monomials of dividend and divisor.
+
+    Returns
+    -------
+    whole, rest : list of (float, tree)
+        ``above / below == whole + rest / below``; `rest` has fewer terms than `above`
+        for every term of `whole`.
+
+    Examples
+    --------
+    >>> above = [(1.0, ("mul", "x1", "x2")), (0.5, ("mul", "x1", "x3")),
+    ...          (0.5, ("mul", "x2", "x3"))]
+    >>> whole_part(above, [(1.0, "x1"), (1.0, "x2")])
+    ([(0.5, 'x3')], [(1.0, ('mul', 'x1', 'x2'))])
+    """
+    dividend = {_monomial(tree): c for c, tree in above}
+    divisor = {_monomial(tree): c for c, tree in below}
+    least = _NOTHING * max((abs(c) for c, _ in above), default=0.0)
+    whole: list[tuple[float, Tree]] = []
+    shorter = True
+    while dividend and shorter:
+        shorter = False
+        steps = (
+            (dividend[top] / divisor[bottom], quotient)
+            for top in dividend
+            for bottom in divisor
+            if (quotient := _over(top, bottom)) is not None
+        )
+        ways = []
+        for c, quotient in steps:
+            rest = dict(dividend)
+            for monomial, factor in divisor.items():
+                key = _by(quotient, monomial)
+                rest[key] = rest.get(key, 0.0) - c * factor
+            rest = {key: value for key, value in rest.items() if abs(value) > least}
+            ways.append((len(rest), c, quotient, rest))
+        if ways:
+            n_left, c, quotient, rest = min(ways, key=lambda way: way[0])
+            if n_left < len(dividend):
+                whole.append((c, _written(quotient)))
+                dividend, shorter = rest, True
+    return whole, [(c, _written(monomial)) for monomial, c in dividend.items()]
+
+
+def _written(monomial: _Monomial) -> Tree:
+    return product(sorted(monomial, key=str)) if monomial else "1"
+
+
+def _monomial(tree: Tree) -> _Monomial:
+    return frozenset(factors(tree).items())
+
+
+def _by(a: _Monomial, b: _Monomial, sign: int = 1) -> _Monomial:
+    powers = dict(a)
+    for factor, p in b:
+        powers[factor] = powers.get(factor, Fraction(0)) + sign * p
+    return frozenset((f, p) for f, p in powers.items() if p != 0)
+
+
+def _over(a: _Monomial, b: _Monomial) -> _Monomial | None:
+    """Divide monomials, None if a power would be negative."""
+    quotient = _by(a, b, -1)
+    return None if any(p < 0 for _, p in quotient) else quotient
