@@ -11,10 +11,14 @@ from sklearn_chatsr.expressions.exact_numbers import (
     ArithmeticFaultError,
     Node,
     Number,
+    over,
+    times,
 )
 from sklearn_chatsr.expressions.expression import Expression, Tree, flatten
 from sklearn_chatsr.expressions.normal_form import make_sum, normal_form
 from sklearn_chatsr.expressions.vocabulary import OPERATORS
+
+_WORTH_MOVING = 6  # digits
 
 
 def simplify(expression: Expression) -> Expression:
@@ -79,7 +83,41 @@ def _rewrite(expression: Expression) -> Expression:
         as_expression(argument, expression).simplify().to_tree()
         for argument in tree[1:]
     ]
-    return as_expression((tree[0], *arguments), expression)
+    return as_expression(_tidied((tree[0], *arguments)), expression)
+
+
+def _tidied(tree: Tree) -> Tree:
+    """Turn an inverted quotient over, and a sum with a minus sign into a difference.
+
+    For what is shorter as it stands than its normal form.
+    """
+    name, *parts = tree
+    if name == "inv" and isinstance(parts[0], tuple):
+        if parts[0][0] == "div":
+            return ("div", parts[0][2], parts[0][1])
+        if parts[0][0] == "inv":
+            return parts[0][1]
+    if name in ("add", "sub"):
+        first, second = parts
+        positive = _without_minus(second)
+        if positive is not None:
+            return ("sub" if name == "add" else "add", first, positive)
+        positive = _without_minus(first)
+        if positive is not None and name == "add":
+            return ("sub", second, positive)
+    return tree
+
+
+def _without_minus(tree: Tree) -> Tree | None:
+    """Take the minus sign from a product that begins with one, else None."""
+    if not isinstance(tree, tuple):
+        return None
+    if tree[0] == "neg":
+        return tree[1]
+    if tree[0] in ("mul", "div"):
+        first = _without_minus(tree[1])
+        return None if first is None else (tree[0], first, tree[2])
+    return None
 
 
 def as_expression(tree: Tree, origin: Expression) -> Expression:
@@ -151,7 +189,7 @@ def _build_product(
 ) -> Tree:
     above: list[Tree] = []
     below: list[Tree] = []
-    if spread and isinstance(scale, float):
+    if spread and scale not in (OPEN, 1):
         scale, factors = _spread(scale, list(factors))
     if scale != OPEN and scale < 0:
         scale, factors = _flip(scale, list(factors))
@@ -213,25 +251,35 @@ def _equal_powers(
 
 
 def _spread(
-    scale: float, factors: list[tuple[Node, Number]]
+    scale: Number, factors: list[tuple[Node, Number]]
 ) -> tuple[Number, list[tuple[Node, Number]]]:
     """Multiply the factor into a sum where its numbers have fewer digits then.
 
     The normal form pulls a number out of x*(2.5*y + 1.3*z), which leaves 0.52 inside.
+    Below the line only what rids of a long number is worth it.
     """
     for position, (base, exponent) in enumerate(factors):
-        if exponent != 1 or not (isinstance(base, tuple) and base[0] == "+"):
+        if exponent not in (1, -1) or not (isinstance(base, tuple) and base[0] == "+"):
             continue
         numbers = [base[1], *(c for _, c in base[2])]
-        if OPEN in numbers:
+        if OPEN in numbers or not any(isinstance(c, float) for c in (scale, *numbers)):
             continue
-        # The fifteenth digit is where rounding begins.
-        spread = [float(f"{scale * float(c):.15g}") for c in numbers]
-        if sum(map(_digits, spread)) < _digits(scale) + sum(map(_digits, numbers)):
+        factor = scale if exponent == 1 else over(1, scale)
+        spread = [_rounded(times(factor, c)) for c in numbers]
+        saved = _digits(scale) + sum(map(_digits, numbers)) - sum(map(_digits, spread))
+        if saved >= (1 if exponent == 1 else _WORTH_MOVING):
             terms = [(t, c) for (t, _), c in zip(base[2], spread[1:], strict=True)]
-            factors[position] = (make_sum(spread[0], terms), 1)
+            factors[position] = (make_sum(spread[0], terms), exponent)
             return 1, factors
     return scale, factors
+
+
+def _rounded(value: Number) -> Number:
+    """Round a float to fifteen digits, behind which rounding begins."""
+    if not isinstance(value, float):
+        return value
+    value = float(f"{value:.15g}")
+    return int(value) if abs(value) == 1.0 else value
 
 
 def _flip(

@@ -205,3 +205,29 @@ def _draw(rng, size):
     left = int(rng.integers(1, size - 1))
     name = rng.choice(["add", "sub", "mul", "div"])
     return (str(name), _draw(rng, left), _draw(rng, size - 1 - left))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("x3/(3*x3 + 1.3)", "x3/(3*x3 + 1.3)"),
+        ("x1/(2.68*x3 + 1) + x2", "x2 + x1/(2.68*x3 + 1)"),
+        ("3/(x1 + 0.5)", "3/(x1 + 0.5)"),
+    ],
+)
+def test_a_divisor_keeps_its_short_numbers(text, plain):
+    assert str(Expression.from_infix(text).simplify()) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "shorter"),
+    [
+        (
+            "1/((3*x4 + 2*x3^2 + 1)/(2*x1*x2 + 4.59*x2*x3))",
+            "(2*x1*x2 + 4.59*x2*x3)/(3*x4 + 2*x3^2 + 1)",
+        ),
+        ("(-x2)/(x1/2 + x2) + 2", "2 - x2/(x1/2 + x2)"),
+    ],
+)
+def test_what_is_shorter_than_its_normal_form_is_tidied(text, shorter):
+    assert str(Expression.from_infix(text).simplify()) == shorter

@@ -22,6 +22,7 @@ from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import (
     complete_squares,
     linear_combination,
+    plain_scale,
     size,
     whole_part,
 )
@@ -366,6 +367,10 @@ class Quotient(Formulation):
                 above.append((float(c), self.terms.trees[i]))
             else:
                 below.append((-float(c), self.terms.trees[i]))
+        if exact:
+            scale = plain_scale([c for c, _ in (*above, *below)])
+            above = [(scale * c, tree) for c, tree in above]
+            below = [(scale * c, tree) for c, tree in below]
         ways = [("div", _polynomial(above, exact), _polynomial(below, exact))]
         whole, rest = whole_part(above, below)
         if exact and whole:

@@ -292,6 +292,26 @@ def _value(tree: Tree) -> float | None:
     return None
 
 
+def plain_scale(coefficients: Sequence[float]) -> float:
+    """Give the factor with which coefficients have the fewest digits in all.
+
+    Examples
+    --------
+    >>> plain_scale([1 / 3, 1.0, 0.4333333333333333])
+    3.0
+    """
+    ways = [1.0]
+    for c in coefficients:
+        ways += [k / abs(c) for k in range(1, _LARGEST_INTEGER + 1) if c != 0.0]
+    return min(ways, key=lambda scale: sum(_digits(scale * c) for c in coefficients))
+
+
+def _digits(value: float) -> int:
+    """Count what is to be written of a number known to twelve digits, 1 is free."""
+    text = f"{abs(value):.11g}"
+    return 0 if text == "1" else len(text)
+
+
 def whole_part(
     above: Sequence[tuple[float, Tree]], below: Sequence[tuple[float, Tree]]
 ) -> tuple[list[tuple[float, Tree]], list[tuple[float, Tree]]]:
