@@ -18,7 +18,8 @@ from sklearn_chatsr.expressions.expression import Expression, Tree, flatten
 from sklearn_chatsr.expressions.normal_form import make_sum, normal_form
 from sklearn_chatsr.expressions.vocabulary import OPERATORS
 
-_WORTH_MOVING = 6  # digits
+_MOST_PASSES = 40
+_SHORT = 6  # digits
 
 
 def simplify(expression: Expression) -> Expression:
@@ -36,7 +37,7 @@ def simplify(expression: Expression) -> Expression:
     """
     seen: dict[Expression, None] = {}
     current = expression
-    while current not in seen:
+    while current not in seen and len(seen) < _MOST_PASSES:
         seen[current] = None
         try:
             current = _rewrite(current)
@@ -44,7 +45,8 @@ def simplify(expression: Expression) -> Expression:
             return expression
     # Rewriting ends in a fixed point, or (rarely) in a cycle of equally short forms.
     forms = list(seen)
-    cycle = forms[forms.index(current) :]
+    # Digits that rounding moves on and on are one, too.
+    cycle = forms[forms.index(current) :] if current in seen else forms
     return min(cycle, key=_order)
 
 
@@ -256,7 +258,7 @@ def _spread(
     """Multiply the factor into a sum where its numbers have fewer digits then.
 
     The normal form pulls a number out of x*(2.5*y + 1.3*z), which leaves 0.52 inside.
-    Below the line only what rids of a long number is worth it.
+    Below the line it is worth it where all numbers are short then, and were not.
     """
     for position, (base, exponent) in enumerate(factors):
         if exponent not in (1, -1) or not (isinstance(base, tuple) and base[0] == "+"):
@@ -267,7 +269,10 @@ def _spread(
         factor = scale if exponent == 1 else over(1, scale)
         spread = [_rounded(times(factor, c)) for c in numbers]
         saved = _digits(scale) + sum(map(_digits, numbers)) - sum(map(_digits, spread))
-        if saved >= (1 if exponent == 1 else _WORTH_MOVING):
+        # Long ones would change by rounding, again and again.
+        if exponent == -1 and (saved < _SHORT or max(map(_digits, spread)) > _SHORT):
+            continue
+        if saved > 0:
             terms = [(t, c) for (t, _), c in zip(base[2], spread[1:], strict=True)]
             factors[position] = (make_sum(spread[0], terms), exponent)
             return 1, factors

@@ -231,3 +231,17 @@ def test_a_divisor_keeps_its_short_numbers(text, plain):
 )
 def test_what_is_shorter_than_its_normal_form_is_tidied(text, shorter):
     assert str(Expression.from_infix(text).simplify()) == shorter
+
+
+def test_rounding_does_not_go_on_for_ever():
+    text = (
+        "(2.33314293728228e-05*x1 + 1.12465369415954e-05*x1*x2 - 3.98793059e-06*x2)/"
+        "(1.0000000001*x1 - 3.3338004595738395*x3 - 7.267273830355694e-06*x1*x2 + "
+        "6.560296623605345e-07*x1*x2^2 + 3.3338471224322355*x3*cos(x2)^2)"
+    )
+    start = time.perf_counter()
+
+    once = Expression.from_infix(text).simplify()
+
+    assert time.perf_counter() - start < 2.0
+    assert once.simplify().size == once.size

@@ -121,6 +121,16 @@ def test_quotients_with_functions_of_a_column_are_seen_at_the_second_look(law):
     assert look(law, 3, low=1.2, second=True)
 
 
+@pytest.mark.parametrize(
+    "law",
+    ["2*x1*sin(1.7*x2) + x3^2/(x1 + 1)", "x3 + x1*sin(2.6*x2)/(x1 + x3)"],
+)
+def test_quotients_with_a_wave_are_seen_at_the_second_look(law):
+    exact = look(law, 3, high=4.0, second=True)
+
+    assert min(e.size for e in exact) <= 1.5 * Expression.from_infix(law).size
+
+
 def test_the_second_look_sees_nothing_in_noise():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(0.3, 5, size=(300, 4)), rng.normal(size=300)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.formulations import (
     Formulation,
     Hit,
-    Quotient,
     Root,
     Sum,
 )
@@ -27,9 +25,9 @@ from sklearn_chatsr.proposers.basis.transforms import (
 )
 
 # An exact fit of all terms at once that these rows confirm is no coincidence.
-_SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED, _MOST_BELOW = 4, 300, 60, 30
+_SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED = 4, 300, 60
 # Operators that are applied to a column, one after the other.
-_FUNCTIONS = (
+FUNCTIONS = (
     (("cos",), ("sin",)),
     (("exp",),),
     (("neg", "exp"),),
@@ -38,8 +36,6 @@ _FUNCTIONS = (
 )
 _PAIRED_BY = ("sub", "mul", "div", "add")
 _FEW, _MOST_PAIRED = 4, 6  # columns
-# Share of what is left of the largest combination of terms, for one that is nothing.
-_DEPENDENT = 1e-8
 
 
 def dense_fits(
@@ -75,98 +71,6 @@ def dense_fits(
         yield from _with_functions(task, transforms, leaf, column)
 
 
-def dense_quotients(
-    task: Task, transforms: Sequence[Transform], highest: int = 10
-) -> Iterator[tuple[Formulation, Hit]]:
-    """Quotients of polynomials, those of the lowest degrees that there are.
-
-    In ``T(y)*Q = P`` all coefficients are unknown: what is left of the terms of Q times
-    T(y), when those of P are projected out, is linearly dependent for a law.
-
-    Parameters
-    ----------
-    task : Task
-        What is to be explained.
-    transforms : sequence of Transform
-        Each T that is tried.
-    highest : int, default=10
-        Highest degree of P.
-    """
-    room = task.n_fit - _SPARE_ROWS
-    one = Terms(np.ones((1, len(task.y))), ["1"], np.zeros(1))
-    targets = np.array([t.forward(task.y)[: task.n_fit] for t in transforms])
-    for degree in range(1, highest + 1):
-        above = polynomial(task.columns, degree, min(room, _MOST_DIVIDED))
-        if above is None or not np.isfinite(above.values).all():
-            return
-        known = np.concatenate([one.values, above.values])[:, : task.n_fit]
-        basis = np.linalg.qr(known.T / np.linalg.norm(known, axis=1))[0]
-        for below_degree in range(1, degree + 1):
-            most = min(_MOST_BELOW, room - len(above) - 2)
-            more = polynomial(task.columns, below_degree, most)
-            if more is None:
-                break
-            below = _independent(Terms.join([one, more]), task.n_fit)
-            found = False
-            for index, pivot in _pivots(targets, below.values[:, : task.n_fit], basis):
-                quotient = Quotient(
-                    transforms[index], task.y, above, below, pivot, task.n_fit
-                )
-                hit = _dense_hit(quotient)
-                if hit is not None:
-                    found = True
-                    yield quotient, hit
-            if found:
-                return
-
-
-def dense_quotients_with_functions(
-    task: Task, transforms: Sequence[Transform], out_of_time: Callable[[], bool]
-) -> Iterator[tuple[Formulation, Hit]]:
-    """Quotients of polynomials that may hold functions of one column."""
-    for leaf, column in zip(task.columns.leaves, task.columns.values, strict=True):
-        for functions in _FUNCTIONS:
-            if out_of_time():
-                return
-            extended = task.columns.with_functions(leaf, column, functions)
-            yield from dense_quotients(replace(task, columns=extended), transforms, 3)
-
-
-def _independent(terms: Terms, n_fit: int) -> Terms:
-    """Leave out terms that those before them make up, such as sin(x)^2."""
-    values = terms.values[:, :n_fit].T
-    scale = np.maximum(np.linalg.norm(values, axis=0), 1e-300)
-    own = np.abs(np.linalg.qr(values / scale)[1].diagonal())
-    return terms.take(np.flatnonzero(own > _DEPENDENT))
-
-
-def _pivots(targets: Array, below: Array, basis: Array) -> Iterator[tuple[int, int]]:
-    """Give targets with which a quotient may be exact, and its divisor's largest term.
-
-    Parameters
-    ----------
-    targets : ndarray of shape (n_targets, n_rows)
-        What a quotient may be.
-    below : ndarray of shape (n_terms, n_rows)
-        Terms of the divisor.
-    basis : ndarray of shape (n_rows, n_directions)
-        An orthonormal basis of what the dividend may be.
-    """
-    values = targets[:, None] * below
-    scale = np.linalg.norm(values, axis=2)
-    usable = np.flatnonzero((np.isfinite(scale) & (scale > 0)).all(axis=1))
-    rest = values[usable] / scale[usable, :, None]
-    # Twice, since little is left of some.
-    for _ in range(2):
-        rest -= (rest @ basis) @ basis.T
-    # Squares lose half of the digits: what passes is looked at once more.
-    eigenvalues = np.linalg.eigvalsh(rest @ rest.transpose(0, 2, 1))
-    for place in np.flatnonzero(eigenvalues[:, 0] <= 1e-13 * eigenvalues[:, -1]):
-        singular, directions = np.linalg.svd(rest[place].T, full_matrices=False)[1:]
-        if singular[-1] <= _DEPENDENT * singular[0] and singular[0] >= _DEPENDENT:
-            yield int(usable[place]), int(np.abs(directions[-1]).argmax())
-
-
 def dense_fits_of_pairs(
     task: Task, transforms: Sequence[Transform], out_of_time: Callable[[], bool]
 ) -> Iterator[tuple[Formulation, Hit]]:
@@ -194,7 +98,7 @@ def _with_functions(
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Polynomials of the columns and of functions of one quantity."""
     room = min(task.n_fit - _SPARE_ROWS, _MOST_DENSE)
-    for functions in _FUNCTIONS:
+    for functions in FUNCTIONS:
         extended = task.columns.with_functions(leaf, value, functions)
         terms = polynomial(extended, highest, room) or polynomial(extended, 2, room)
         if terms is not None and np.isfinite(terms.values).all():
@@ -214,7 +118,7 @@ def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
         if not np.isfinite(free.values).all():
             break
         root = Root(task.y, free, linear, task.n_fit)
-        hit = _dense_hit(root)
+        hit = dense_hit(root)
         if hit is not None:
             yield root, hit
 
@@ -224,7 +128,7 @@ def _dense_sums(
 ) -> Iterator[tuple[Formulation, Hit]]:
     sums = [Sum(t, task.y, terms, task.n_fit) for t in transforms]
     for formulation in _predicted(sums):
-        hit = _dense_hit(formulation)
+        hit = dense_hit(formulation)
         if hit is not None:
             yield formulation, hit
 
@@ -246,7 +150,8 @@ def _predicted(sums: Sequence[Sum]) -> list[Sum]:
     return [s for s, is_near in zip(sums, near, strict=True) if is_near]
 
 
-def _dense_hit(formulation: Formulation) -> Hit | None:
+def dense_hit(formulation: Formulation) -> Hit | None:
+    """Fit all terms at once and drop the idle ones; None where that is not exact."""
     design = np.concatenate([formulation.base, formulation.terms.values.T], axis=1)
     kept = dense_fit(design, formulation.target, formulation.n_fit, EXACT)
     if kept is None:

@@ -17,14 +17,17 @@ from sklearn_chatsr.proposers.basis.combinations import (
 from sklearn_chatsr.proposers.basis.dense import (
     dense_fits,
     dense_fits_of_pairs,
-    dense_quotients,
-    dense_quotients_with_functions,
     dense_roots,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
+from sklearn_chatsr.proposers.basis.quotients import (
+    dense_quotients,
+    dense_quotients_with_functions,
+    quotients_with_a_wave,
+)
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Terms
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
@@ -105,6 +108,8 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
     found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
     if not found:
         found += dense_quotients_with_functions(task, task.transforms, out_of_time)
+        # A polynomial of cosines may be a wave of another frequency, at length.
+        found += quotients_with_a_wave(task, out_of_time)
     return written(task, found)
 
 

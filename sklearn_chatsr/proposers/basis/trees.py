@@ -15,9 +15,6 @@ _CURVES = frozenset(
     ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 )
 _POWERS = frozenset({"sqrt", "cbrt", "sq", "cube", "inv", "pow", "abs"})
-# Share of the largest coefficient that is rounding.
-_NOTHING = 1e-9
-
 # A product of powers, by factor.
 _Monomial = frozenset[tuple[Tree, Fraction]]
 
@@ -337,7 +334,7 @@ def whole_part(
     """
     dividend = {_monomial(tree): c for c, tree in above}
     divisor = {_monomial(tree): c for c, tree in below}
-    least = _NOTHING * max((abs(c) for c, _ in above), default=0.0)
+    least = _SNAP * max((abs(c) for c, _ in above), default=0.0)
     whole: list[tuple[float, Tree]] = []
     shorter = True
     while dividend and shorter:

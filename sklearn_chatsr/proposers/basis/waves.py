@@ -38,6 +38,58 @@ class _Wave:
     factor: int | None  # part that the amplitude is proportional to
 
 
+@dataclass(frozen=True)
+class Wave:
+    """A wave that was found.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_parts,)
+        Those of the parts in its phase.
+    leaves : list of tree
+        The parts.
+    phase : ndarray of shape (n_rows,)
+        On all rows.
+    """
+
+    weights: Array
+    leaves: list[Tree]
+    phase: Array
+
+    def argument(self, factor: float) -> Tree:
+        """Write the phase of a wave of another frequency."""
+        addends = zip((factor * self.weights).tolist(), self.leaves, strict=True)
+        return linear_combination(list(addends), 0.0, exact=True)
+
+
+@np.errstate(all="ignore")
+def strongest_waves(
+    columns: Columns, y: Array, n_fit: int, out_of_time: Callable[[], bool]
+) -> list[Wave]:
+    """Find the waves that explain most, and those in one of their columns alone.
+
+    Parameters
+    ----------
+    columns, y, n_fit, out_of_time
+        As in `waves`.
+    """
+    if len(columns) > _MOST_COLUMNS or n_fit <= _ROWS_PER_COLUMN * (len(columns) + 1):
+        return []
+    n_together = 3 if len(columns) <= _MOST_MULTIPLIED else 2
+    table = columns.values[:, :n_fit]
+    spectrum = _Spectrum(table, len(columns), n_together, y[:n_fit])
+    found: dict[tuple[int, ...], Wave] = {}
+    for wave in spectrum.waves(out_of_time):
+        weights = wave.angles / spectrum.half[list(wave.parts)]
+        for places in ([*range(len(weights))], *([k] for k in range(len(weights)))):
+            parts = tuple(wave.parts[k] for k in places)
+            leaves = [columns.leaves[j] for j in parts]
+            phase = weights[places] @ columns.values[list(parts)]
+            found.setdefault(parts, Wave(weights[places], leaves, phase))
+    # Those of one column first: they are the more frequent ones.
+    return sorted(found.values(), key=lambda wave: len(wave.leaves))
+
+
 @np.errstate(all="ignore")
 def waves(
     columns: Columns,
