@@ -85,29 +85,28 @@ def _rewrite(expression: Expression) -> Expression:
         as_expression(argument, expression).simplify().to_tree()
         for argument in tree[1:]
     ]
-    return as_expression(_tidied((tree[0], *arguments)), expression)
+    return as_expression(_tidied(tree[0], arguments), expression)
 
 
-def _tidied(tree: Tree) -> Tree:
+def _tidied(name: str, parts: list[Tree]) -> Tree:
     """Turn an inverted quotient over, and a sum with a minus sign into a difference.
 
     For what is shorter as it stands than its normal form.
     """
-    name, *parts = tree
-    if name == "inv" and isinstance(parts[0], tuple):
-        if parts[0][0] == "div":
-            return ("div", parts[0][2], parts[0][1])
-        if parts[0][0] == "inv":
-            return parts[0][1]
+    first = parts[0]
+    if name == "inv" and isinstance(first, tuple):
+        if first[0] == "div":
+            return ("div", first[2], first[1])
+        if first[0] == "inv":
+            return first[1]
     if name in ("add", "sub"):
-        first, second = parts
-        positive = _without_minus(second)
+        positive = _without_minus(parts[1])
         if positive is not None:
             return ("sub" if name == "add" else "add", first, positive)
         positive = _without_minus(first)
         if positive is not None and name == "add":
-            return ("sub", second, positive)
-    return tree
+            return ("sub", parts[1], positive)
+    return (name, *parts)
 
 
 def _without_minus(tree: Tree) -> Tree | None:

@@ -371,7 +371,9 @@ class Quotient(Formulation):
             scale = plain_scale([c for c, _ in (*above, *below)])
             above = [(scale * c, tree) for c, tree in above]
             below = [(scale * c, tree) for c, tree in below]
-        ways = [("div", _polynomial(above, exact), _polynomial(below, exact))]
+        ways: list[Tree] = [
+            ("div", _polynomial(above, exact), _polynomial(below, exact))
+        ]
         whole, rest = whole_part(above, below)
         if exact and whole:
             tree = _polynomial(whole, exact)
