@@ -304,8 +304,8 @@ def plain_scale(coefficients: Sequence[float]) -> float:
 
 
 def _digits(value: float) -> int:
-    """Count what is to be written of a number known to twelve digits, 1 is free."""
-    text = f"{abs(value):.11g}"
+    """Count what is to be written of a number known to eight digits, 1 is free."""
+    text = f"{abs(value):.8g}"
     return 0 if text == "1" else len(text)
 
 
@@ -352,10 +352,11 @@ def whole_part(
                 key = _by(quotient, monomial)
                 rest[key] = rest.get(key, 0.0) - c * factor
             rest = {key: value for key, value in rest.items() if abs(value) > least}
-            ways.append((len(rest), c, quotient, rest))
+            written = len(rest), sum(map(_digits, rest.values()))
+            ways.append((written, c, quotient, rest))
         if ways:
-            n_left, c, quotient, rest = min(ways, key=lambda way: way[0])
-            if n_left < len(dividend):
+            _, c, quotient, rest = min(ways, key=lambda way: way[0])
+            if len(rest) < len(dividend):
                 whole.append((c, _written(quotient)))
                 dividend, shorter = rest, True
     return whole, [(c, _written(monomial)) for monomial, c in dividend.items()]
