@@ -131,6 +131,16 @@ def test_quotients_with_a_wave_are_seen_at_the_second_look(law):
     assert min(e.size for e in exact) <= 1.5 * Expression.from_infix(law).size
 
 
+def test_a_target_may_be_zero_wherever_a_column_is_not():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 4, (300, 3))
+    X[::2, 0] = 0.0
+    y = np.where(X[:, 0] == 0, X[:, 1] * np.sin(2.3 * X[:, 2]), 0.0)
+    task = Task(Columns.of(X), y, lambda tree: [tree], 128, 12)
+
+    assert isinstance(second_look(task, lambda: False), list)
+
+
 def test_the_second_look_sees_nothing_in_noise():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(0.3, 5, size=(300, 4)), rng.normal(size=300)

@@ -18,9 +18,8 @@ from training.reinforce import (
     Reinforcer,
     Told,
     Training,
-    log_probabilities,
-    write_formulas,
 )
+from training.rollouts import log_probabilities, write_formulas
 
 TINY = Path(__file__).parent.parent / "checkpoints" / "tiny"
 
@@ -55,8 +54,12 @@ def test_log_probabilities_are_those_of_formulas_one_by_one(tiny):
     written = write_formulas(
         model, prepared(processor, tables), grammar, 6, torch.Generator().manual_seed(0)
     )
-    found, _ = log_probabilities(model, prepared(processor, tables), written)
+    forbidden = torch.zeros((2, len(processor.tokenizer)), dtype=torch.bool)
+    found, left = log_probabilities(
+        model, prepared(processor, tables), written, forbidden
+    )
 
+    torch.testing.assert_close(left, torch.zeros_like(left), atol=1e-4, rtol=0)
     assert [
         sum(n for n, t in zip(written.counts, written.table, strict=True) if t == i)
         for i in range(2)

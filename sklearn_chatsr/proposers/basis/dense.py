@@ -9,12 +9,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import OPERATORS
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.formulations import (
-    Formulation,
-    Hit,
-    Root,
-    Sum,
-)
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit
 from sklearn_chatsr.proposers.basis.task import EXACT, Task
@@ -25,7 +20,8 @@ from sklearn_chatsr.proposers.basis.transforms import (
 )
 
 # An exact fit of all terms at once that these rows confirm is no coincidence.
-_SPARE_ROWS, _MOST_DENSE, _MOST_DIVIDED = 4, 300, 60
+SPARE_ROWS = 4
+_MOST_DENSE, _MOST_DIVIDED = 300, 60
 # Operators that are applied to a column, one after the other.
 FUNCTIONS = (
     (("cos",), ("sin",)),
@@ -46,7 +42,7 @@ def dense_fits(
     And polynomials of low degree that may hold logarithms as well, such of which some
     terms are divided by columns, and such with functions of one column.
     """
-    room = task.n_fit - _SPARE_ROWS
+    room = task.n_fit - SPARE_ROWS
     logarithms = task.columns.with_logarithms()
     if len(logarithms) > len(task.columns):
         for degree in (1, 2):
@@ -97,7 +93,7 @@ def _with_functions(
     highest: int = 3,
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Polynomials of the columns and of functions of one quantity."""
-    room = min(task.n_fit - _SPARE_ROWS, _MOST_DENSE)
+    room = min(task.n_fit - SPARE_ROWS, _MOST_DENSE)
     for functions in FUNCTIONS:
         extended = task.columns.with_functions(leaf, value, functions)
         terms = polynomial(extended, highest, room) or polynomial(extended, 2, room)
@@ -107,7 +103,7 @@ def _with_functions(
 
 def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
     """Roots of a quadratic equation with polynomials as its coefficients."""
-    room = min(task.n_fit - _SPARE_ROWS, _MOST_DIVIDED)
+    room = min(task.n_fit - SPARE_ROWS, _MOST_DIVIDED)
     for degree in (2, 3, 4):
         free = polynomial(task.columns, degree, room)
         if free is None:

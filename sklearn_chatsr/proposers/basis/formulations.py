@@ -1,7 +1,7 @@
 """Formulations: what is regressed on what, and the formula that a regression means.
 
-Every formulation is linear in its coefficients. A *sum* explains T(y) by terms; with
-terms that hold T(y) itself it explains T(y) by a quotient of sums. A *product* (in
+Every formulation is linear in its coefficients. A *sum* explains T(y) by terms; a
+*quotient* has terms that hold T(y) itself. A *product* (in
 `products`) explains log|y| by logarithms: the coefficients of the columns and factors
 are their powers.
 """
@@ -190,7 +190,7 @@ class Formulation:
 
 
 class Sum(Formulation):
-    """T(y) is a sum of terms and a constant, or a quotient of such sums.
+    """T(y) is a sum of terms and a constant.
 
     Parameters
     ----------
@@ -202,8 +202,6 @@ class Sum(Formulation):
         The addends.
     n_fit : int
         The first so many rows are fitted.
-    divisors : Terms, optional
-        Terms of the divisor, beside one: they enter the regression times T(y).
     beside : Terms, optional
         Terms that are in every fit, beside the constant.
     row_weight : ndarray of shape (n_rows,), optional
@@ -216,7 +214,6 @@ class Sum(Formulation):
         y: Array,
         terms: Terms,
         n_fit: int,
-        divisors: Terms | None = None,
         beside: Terms | None = None,
         row_weight: Array | None = None,
     ) -> None:
@@ -225,64 +222,45 @@ class Sum(Formulation):
         with np.errstate(all="ignore"):
             target = transform.forward(y)
             weight = 1.0 / np.abs(transform.slope(y))
-        self.n_addends = len(terms)
-        self.divisors = divisors
-        name = transform.name
-        if divisors is not None:
-            name += ", quotient"
-            multiplied = Terms(
-                divisors.values * target, divisors.trees, divisors.order + 0.2
-            )
-            terms = Terms.join([terms, multiplied])
         base = np.ones((len(y), 1))
         if beside is not None:
             base = np.concatenate([base, beside.values.T], axis=1)
-        super().__init__(name, y, target, base, terms, weight, n_fit, row_weight)
+        super().__init__(
+            transform.name, y, target, base, terms, weight, n_fit, row_weight
+        )
 
     def predict(
         self, chosen: npt.NDArray[np.intp], values: Array, coefficients: Array
     ) -> Array:
         """Compute y on all rows."""
         n_base = self.base.shape[1]
-        q = self.base @ coefficients[:n_base]
-        divisor = np.ones(len(self.y))
-        for i, row, c in zip(chosen, values, coefficients[n_base:], strict=True):
-            if i < self.n_addends or self.divisors is None:
-                q += c * row
-            else:
-                divisor -= c * self.divisors.values[i - self.n_addends]
-        return self.transform.inverse(q / divisor)
+        q = self.base @ coefficients[:n_base] + coefficients[n_base:] @ values
+        return self.transform.inverse(q)
 
     def tree(self, hit: Hit, exact: bool) -> list[Tree]:
         """Write the formula of a hit."""
-        above, below = [], []
+        addends = []
         target_size = float(np.abs(self.target).max())
         n_base = self.base.shape[1]
         for k in range(1, n_base):
             c = float(hit.coefficients[k])
             share = abs(c) * float(np.abs(self.base[:, k]).max()) / target_size
             if self.beside is not None and (share > 1e-9 or not exact):
-                above.append((c, self.beside.trees[k - 1]))
+                addends.append((c, self.beside.trees[k - 1]))
         for i, c in zip(hit.chosen, hit.coefficients[n_base:], strict=True):
             share = abs(c) * float(np.abs(self.terms.values[i]).max()) / target_size
-            if exact and share < 1e-9:
-                continue
-            if i < self.n_addends:
-                above.append((float(c), self.terms.trees[i]))
-            else:
-                below.append((-float(c), self.terms.trees[i]))
+            if share >= 1e-9 or not exact:
+                addends.append((float(c), self.terms.trees[i]))
         constant = float(hit.coefficients[0])
         if exact and abs(constant) < 1e-9 * target_size:
             constant = 0.0
-        tree = linear_combination(above, constant, exact)
-        if exact and not below:
-            squares, rest = complete_squares(above, constant)
+        tree = linear_combination(addends, constant, exact)
+        if exact:
+            squares, rest = complete_squares(addends, constant)
             if abs(rest) < 1e-9 * target_size:
                 rest = 0.0
             squared = linear_combination(squares, rest, exact)
             tree = min(tree, squared, key=size)
-        if below:
-            tree = ("div", tree, linear_combination(below, 1.0, exact))
         return [self.transform.tree(tree)]
 
 
@@ -371,16 +349,15 @@ class Quotient(Formulation):
             scale = plain_scale([c for c, _ in (*above, *below)])
             above = [(scale * c, tree) for c, tree in above]
             below = [(scale * c, tree) for c, tree in below]
-        ways: list[Tree] = [
-            ("div", _polynomial(above, exact), _polynomial(below, exact))
-        ]
-        whole, rest = whole_part(above, below)
-        if exact and whole:
-            tree = _polynomial(whole, exact)
-            if rest:
-                part = ("div", _polynomial(rest, exact), _polynomial(below, exact))
-                tree = ("add", tree, part)
-            ways.append(tree)
+        divisor = _polynomial(below, exact)
+        ways: list[Tree] = [("div", _polynomial(above, exact), divisor)]
+        if exact:
+            whole, rest = whole_part(above, below)
+            if whole:
+                tree = _polynomial(whole, exact)
+                if rest:
+                    tree = ("add", tree, ("div", _polynomial(rest, exact), divisor))
+                ways.append(tree)
         return [self.transform.tree(tree) for tree in ways]
 
 

@@ -80,8 +80,7 @@ def sums_of_power_laws(
 def _exponents(formulation: Sum, hit: Hit, columns: Columns) -> Array | None:
     """Give the powers (n_terms, n_columns) of a sum of at least two monomials."""
     trees = [formulation.terms.trees[i] for i in hit.chosen]
-    plain = formulation.divisors is None and formulation.beside is None
-    if len(trees) < 2 or not plain:
+    if len(trees) < 2 or formulation.beside is not None:
         return None
     table = np.zeros((len(trees), len(columns)))
     for row, tree in zip(table, trees, strict=True):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, dense_hit
+from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Quotient
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.task import Task
@@ -24,7 +24,7 @@ from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 from sklearn_chatsr.proposers.basis.trees import multiplied
 from sklearn_chatsr.proposers.basis.waves import Wave, strongest_waves
 
-_SPARE_ROWS, _MOST_ABOVE, _MOST_BELOW = 4, 60, 30
+_MOST_ABOVE, _MOST_BELOW = 60, 30
 # Share of what is left of the largest combination of terms, for one that is nothing.
 _DEPENDENT = 1e-8
 # Degrees of dividend and divisor beside a wave; how far its frequency may be from the
@@ -48,15 +48,14 @@ def dense_quotients(
     highest : int, default=10
         Highest degree of P.
     """
-    room = task.n_fit - _SPARE_ROWS
-    one = _one(task)
+    room = task.n_fit - SPARE_ROWS
+    one = Terms.one(len(task.y))
     targets = np.array([t.forward(task.y)[: task.n_fit] for t in transforms])
     for degree in range(1, highest + 1):
         above = polynomial(task.columns, degree, min(room, _MOST_ABOVE))
         if above is None or not np.isfinite(above.values).all():
             return
-        known = np.concatenate([one.values, above.values])[:, : task.n_fit]
-        basis = _basis(known)
+        basis = _basis(Terms.join([one, above]).values[:, : task.n_fit])
         for below_degree in range(1, degree + 1):
             most = min(_MOST_BELOW, room - len(above) - 2)
             more = polynomial(task.columns, below_degree, most)
@@ -93,16 +92,18 @@ def quotients_with_a_wave(
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Quotients of polynomials whose dividend holds a wave of open frequency.
 
-    A spectrum shows the frequency to some per cent; where it is exact, and only there,
-    what is left of the terms of the divisor is dependent.
+    A spectrum shows the frequency to about a quarter; where it is exact, and only
+    there, what is left of the terms of the divisor is dependent.
     """
+    beside = [
+        fitting
+        for degrees in _BESIDE_A_WAVE
+        if (fitting := _terms_beside(task, *degrees)) is not None
+    ]
+    if not beside:
+        return
     for wave in strongest_waves(task.columns, task.y, task.n_fit, out_of_time):
-        beside = [
-            fitting
-            for degrees in _BESIDE_A_WAVE
-            if (fitting := _terms_beside(task, *degrees)) is not None
-        ]
-        if out_of_time() or not beside:
+        if out_of_time():
             return
         # Most terms hold most laws, fewest terms show the frequency best.
         near = _tuned(task, wave, *beside[-1], _NEARBY, _DIP)
@@ -139,15 +140,18 @@ def _terms_beside(
     task: Task, degree: int, below_degree: int
 ) -> tuple[Terms, Terms] | None:
     """Give the terms of a dividend without its wave, and those of the divisor."""
-    room = task.n_fit - _SPARE_ROWS
+    room = task.n_fit - SPARE_ROWS
     plain = polynomial(task.columns, degree, room // 3 - 1)
     if plain is None:
         return None
-    plain = Terms.join([_one(task), plain])
+    plain = Terms.join([Terms.one(len(task.y)), plain])
     below = polynomial(task.columns, below_degree, room - 3 * len(plain) - 1)
-    if below is None:
+    if below is None or not np.isfinite(plain.values).all():
         return None
-    return plain, _independent(Terms.join([_one(task), below]), task.n_fit)
+    below = _independent(Terms.join([Terms.one(len(task.y)), below]), task.n_fit)
+    # A target that is zero wherever a term is not says nothing about that term.
+    size = np.linalg.norm((below.values * task.y)[:, : task.n_fit], axis=1)
+    return (plain, below) if (np.isfinite(size) & (size > 0)).all() else None
 
 
 def _tuned(
@@ -171,9 +175,9 @@ def _tuned(
 
     def left(factor: float) -> float:
         above = _with_wave(plain.values[:, :n_fit], factor * wave.phase[:n_fit])
-        rest = _rest(target, below.values[:, :n_fit], _basis(above))[1][0]
-        singular = np.linalg.svd(rest, compute_uv=False)
-        return float(singular[-1] / singular[0])
+        rest = _rest(target, below.values[:, :n_fit], _basis(above))[1]
+        singular = np.linalg.svd(rest[0], compute_uv=False)
+        return float(singular[-1] / max(singular[0], 1e-300))
 
     scanned = [left(factor) for factor in factors]
     at = int(np.argmin(scanned))
@@ -186,10 +190,6 @@ def _tuned(
         options={"xtol": 1e-14, "maxiter": 100},
     )
     return float(best.x) if best.fun <= dip * np.median(scanned) else None
-
-
-def _one(task: Task) -> Terms:
-    return Terms(np.ones((1, len(task.y))), ["1"], np.zeros(1))
 
 
 def _with_wave(values: Array, phase: Array) -> Array:

@@ -16,7 +16,13 @@ from sklearn_chatsr.proposers.basis.combinations import (
     fitted_triples,
     simplest_triples,
 )
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
+from sklearn_chatsr.proposers.basis.formulations import (
+    Formulation,
+    Hit,
+    Quotient,
+    Root,
+    Sum,
+)
 from sklearn_chatsr.proposers.basis.library import Library
 from sklearn_chatsr.proposers.basis.monomials import polynomial_of_each
 from sklearn_chatsr.proposers.basis.noisy import search_under_noise
@@ -256,7 +262,8 @@ def _quotients(
 ) -> Iterator[tuple[Formulation, Hit]]:
     above = Terms.join([library.monomials.simplest(700), library.addends.simplest(700)])
     below = _apart_from_one(library.addends.simplest(700), task.n_fit)
-    formulation = Sum(transform, task.y, above, task.n_fit, below)
+    below = Terms.join([Terms.one(len(task.y)), below])
+    formulation = Quotient(transform, task.y, above, below, 0, task.n_fit)
     yield from _of_two_kinds(task, formulation, len(above), out_of_time)
 
 

@@ -56,6 +56,11 @@ class Terms:
         return self if finite.all() else self.take(np.flatnonzero(finite))
 
     @classmethod
+    def one(cls, n_rows: int) -> Terms:
+        """Give the number 1 as a term."""
+        return cls(np.ones((1, n_rows)), ["1"], np.zeros(1))
+
+    @classmethod
     def join(cls, parts: Sequence[Terms]) -> Terms:
         """Put lists one behind the other."""
         return cls(

@@ -73,14 +73,9 @@ def strongest_waves(
     columns, y, n_fit, out_of_time
         As in `waves`.
     """
-    if len(columns) > _MOST_COLUMNS or n_fit <= _ROWS_PER_COLUMN * (len(columns) + 1):
-        return []
-    n_together = 3 if len(columns) <= _MOST_MULTIPLIED else 2
-    table = columns.values[:, :n_fit]
-    spectrum = _Spectrum(table, len(columns), n_together, y[:n_fit])
     found: dict[tuple[int, ...], Wave] = {}
-    for wave in spectrum.waves(out_of_time):
-        weights = wave.angles / spectrum.half[list(wave.parts)]
+    plain = _plain(columns)
+    for wave, weights in _found(columns, plain, y[:n_fit], out_of_time, False):
         for places in ([*range(len(weights))], *([k] for k in range(len(weights)))):
             parts = tuple(wave.parts[k] for k in places)
             leaves = [columns.leaves[j] for j in parts]
@@ -122,17 +117,29 @@ def waves(
         amplitude is one.
     """
     found: list[Terms] = [Terms(np.empty((0, len(y))), [], np.empty(0))]
-    if len(columns) <= _MOST_COLUMNS and n_fit > _ROWS_PER_COLUMN * (len(columns) + 1):
-        parts = _plain(columns)
-        if thorough and len(columns) <= _MOST_MULTIPLIED:
-            parts = Terms.join([parts, _products(columns)])
-        n_together = 3 if thorough or len(columns) <= _MOST_MULTIPLIED else 2
-        table = parts.values[:, :n_fit]
-        spectrum = _Spectrum(table, len(columns), n_together, y[:n_fit])
-        for wave in spectrum.waves(out_of_time):
-            weights = wave.angles / spectrum.half[list(wave.parts)]
-            found.append(_terms(parts, wave, weights))
+    parts = _plain(columns)
+    if thorough and len(columns) <= _MOST_MULTIPLIED:
+        parts = Terms.join([parts, _products(columns)])
+    for wave, weights in _found(columns, parts, y[:n_fit], out_of_time, thorough):
+        found.append(_terms(parts, wave, weights))
     return Terms.join(found).usable()
+
+
+def _found(
+    columns: Columns,
+    parts: Terms,
+    y: Array,
+    out_of_time: Callable[[], bool],
+    thorough: bool,
+) -> Iterator[tuple[_Wave, Array]]:
+    """Yield the waves of a spectrum over the parts, and the weights of their phases."""
+    n_fit, n_columns = len(y), len(columns)
+    if n_columns > _MOST_COLUMNS or n_fit <= _ROWS_PER_COLUMN * (n_columns + 1):
+        return
+    n_together = 3 if thorough or n_columns <= _MOST_MULTIPLIED else 2
+    spectrum = _Spectrum(parts.values[:, :n_fit], n_columns, n_together, y)
+    for wave in spectrum.waves(out_of_time):
+        yield wave, wave.angles / spectrum.half[list(wave.parts)]
 
 
 def _plain(columns: Columns) -> Terms:
