@@ -9,7 +9,7 @@ from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem
-from sklearn_chatsr.proposers.basis import BasisProposer
+from sklearn_chatsr.proposers.basis import BasisProposer, proposer
 from sklearn_chatsr.proposers.basis.trees import complete_squares
 from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
 
@@ -158,6 +158,32 @@ def test_the_same_seed_gives_the_same_formulas():
         return [list(next(batches)) for _ in range(4)]
 
     assert first_batches(3) == first_batches(3)
+
+
+@pytest.mark.parametrize(("noise", "turns"), [(0.0, 1), (0.5, 2)])
+def test_looks_for_laws_without_noise_wait_where_there_is_noise(
+    noise, turns, monkeypatch
+):
+    rng = np.random.default_rng(4)
+    X = rng.uniform(0.5, 4, (200, 2))
+    y = law_of("x1*sin(x2)", X)
+    y += noise * y.std() * rng.normal(size=200)
+    ended, looked = 0, []
+
+    def look(task, out_of_time):
+        looked.append(ended)
+        yield from ()
+
+    monkeypatch.setattr(proposer, "second_look", look)
+    monkeypatch.setattr(proposer, "first_look", lambda *_: ["x1"])
+    monkeypatch.setattr(proposer, "reduced", lambda *_: [])
+    monkeypatch.setattr(proposer, "search_stages", lambda *_: iter([None]))
+    for batch in BasisProposer().propose(problem(X, y), np.random.default_rng(0)):
+        ended += not batch
+        if looked or ended > 4:
+            break
+
+    assert looked == [turns]
 
 
 def test_proposing_ends_at_the_deadline():

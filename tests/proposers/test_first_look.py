@@ -17,7 +17,7 @@ def look(text, n_columns, low=0.5, high=3.0, n_rows=300, wide=False, second=Fals
     many = Task(columns, y, lambda tree: [tree], 180, 40) if wide else None
     with np.errstate(all="ignore"):
         if second:
-            trees = second_look(few, lambda: False)
+            trees = next(second_look(few, lambda: False), [])
         else:
             trees = first_look(few, many, lambda: False)
         found = [e for e in map(Expression.from_tree, trees) if not is_open(e)]
@@ -138,7 +138,7 @@ def test_a_target_may_be_zero_wherever_a_column_is_not():
     y = np.where(X[:, 0] == 0, X[:, 1] * np.sin(2.3 * X[:, 2]), 0.0)
     task = Task(Columns.of(X), y, lambda tree: [tree], 128, 12)
 
-    assert isinstance(second_look(task, lambda: False), list)
+    assert isinstance(list(second_look(task, lambda: False)), list)
 
 
 def test_the_second_look_sees_nothing_in_noise():
@@ -146,4 +146,4 @@ def test_the_second_look_sees_nothing_in_noise():
     X, y = rng.uniform(0.3, 5, size=(300, 4)), rng.normal(size=300)
     task = Task(Columns.of(X), y, lambda tree: [tree], 128, 12)
 
-    assert second_look(task, lambda: False) == []
+    assert list(second_look(task, lambda: False)) == []

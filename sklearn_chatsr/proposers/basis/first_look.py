@@ -95,8 +95,8 @@ def first_look(
     return written(task, found)
 
 
-def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
-    """Give exact polynomials that may hold functions of two columns, and quotients.
+def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+    """Yield exact polynomials that may hold functions of two columns, and quotients.
 
     Parameters
     ----------
@@ -110,7 +110,8 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> list[Tree]:
         found += dense_quotients_with_functions(task, task.transforms, out_of_time)
         # A polynomial of cosines may be a wave of another frequency, at length.
         found += quotients_with_a_wave(task, out_of_time)
-    return written(task, found)
+    if found:
+        yield written(task, found)
 
 
 def third_look(

@@ -18,6 +18,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
 )
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
+from sklearn_chatsr.proposers.basis.smooth import looks_noisy
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
@@ -109,9 +110,17 @@ class BasisProposer:
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
         yield []
-        found = second_look(tasks[0], out_of_time)
-        if found:
-            yield found
+        # They take seconds, and see nothing in noise: there they wait a turn.
+        waiting: list[Iterator[list[Tree]]] = []
+        is_noisy = looks_noisy(columns.values, y)
+
+        def in_time(look: Iterator[list[Tree]]) -> Iterator[list[Tree]]:
+            if not is_noisy:
+                return look
+            waiting.append(look)
+            return iter(())
+
+        yield from in_time(second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
@@ -128,11 +137,11 @@ class BasisProposer:
             # Noise of y is as large as ever where y is divided.
             smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
             found = first_look(*smaller, out_of_time)
-            found += second_look(smaller[0], out_of_time)
             if found:
                 yield found
+            yield from in_time(second_look(smaller[0], out_of_time))
             stages: Iterator[list[Tree] | None] = chain(
-                third_look(smaller[0], out_of_time),
+                in_time(third_look(smaller[0], out_of_time)),
                 search_stages(*smaller, out_of_time, separated),
             )
             if len(part.columns) == 1:
@@ -143,8 +152,11 @@ class BasisProposer:
             # unless it is small as well.
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
-        yield from third_look(tasks[0], out_of_time, beside_functions=True)
+        whole_look = third_look(tasks[0], out_of_time, beside_functions=True)
+        yield from in_time(whole_look)
         searches.append(search_stages(*tasks, out_of_time, separated))
+        if waiting:
+            searches.append(chain([None], *waiting))
         while searches:
             unfinished = []
             for search in searches:

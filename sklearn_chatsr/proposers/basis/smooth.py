@@ -22,6 +22,14 @@ _ABSENT, PRESENT = 4.0, 10.0
 # A model that misses little takes its own error for an influence: there a column is
 # gone, too, when next to nothing is left of what it explained.
 _ALMOST_ABSENT, _NEXT_TO_NOTHING = 20.0, 5e-4
+_KERNEL_ROWS = 300
+# Of the kernels, in root mean squares of the distance of two rows; and their ridges.
+_WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_RIDGES = 10.0 ** np.arange(-10.0, 2.0)
+_DECADES = 1.5  # that a positive column spans where its logarithm stands for it
+# Shares of the variance that are missed: by noise, or a law as rugged as few are; and
+# by noise unless four times the rows miss less than half of what a quarter does.
+_NOISY, _MAYBE_NOISY, _STAYS = 0.05, 0.003, 0.5
 
 
 def degree_for(X: Array) -> int:
@@ -132,3 +140,69 @@ def missed(design: Array, target: Array) -> float:
     basis, _ = np.linalg.qr(design)
     residual = target - basis @ (basis.T @ target)
     return float(residual @ residual) / float(np.sum((target - target.mean()) ** 2))
+
+
+def looks_noisy(values: Sequence[Array], target: Array) -> bool:
+    """Tell whether a smooth function misses so much as laws without noise seldom do.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of shape (n_rows,)
+        The columns, in random order, none of them constant; up to 300 rows count.
+    target : ndarray of shape (n_rows,)
+        What is predicted.
+    """
+    error = left_out_error(values, target)
+    if not _MAYBE_NOISY < error < _NOISY:
+        return error >= _NOISY
+    n_few = min(len(target), _KERNEL_ROWS) // 4
+    return error > _STAYS * left_out_error([x[:n_few] for x in values], target[:n_few])
+
+
+def left_out_error(values: Sequence[Array], target: Array) -> float:
+    """Tell what share of the variance a smooth function of the other rows misses.
+
+    Kernel ridge regression predicts each row from the others; the best width and ridge
+    count, and the target or its logarithm, whatever is missed less.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of shape (n_rows,)
+        The columns, in random order; up to 300 rows count.
+    target : ndarray of shape (n_rows,)
+        What is predicted.
+
+    Returns
+    -------
+    float
+        0 where nothing is missed, 1 where nothing is predicted.
+    """
+    rows = slice(_KERNEL_ROWS)
+    features = []
+    for column in values:
+        x = column[rows]
+        if x.min() > 0 and np.ptp(np.log10(x)) > _DECADES:
+            x = np.log10(x)
+        features.append(x)
+    X = standardised(np.column_stack(features))
+    targets = [target[rows]]
+    if np.all(targets[0] > 0) or np.all(targets[0] < 0):
+        targets.append(np.log(np.abs(targets[0])))
+    Y = standardised(np.column_stack(targets))
+    squares = np.sum(np.square(X), axis=1)
+    distance = np.maximum(squares[:, None] + squares - 2.0 * X @ X.T, 0.0)
+    distance /= X.shape[1]
+    least = 1.0
+    for width in _WIDTHS:
+        # The constant is an offset.
+        kernel = 1.0 + np.exp(-distance / (2.0 * width * width))
+        if not (np.isfinite(kernel).all() and np.isfinite(Y).all()):
+            return 1.0
+        sizes, vectors = np.linalg.eigh(kernel)
+        turned = vectors.T @ Y
+        for ridge in _RIDGES:
+            inverse = 1.0 / (np.maximum(sizes, 0.0) + ridge)
+            own = np.square(vectors) @ inverse
+            left = vectors @ (inverse[:, None] * turned) / own[:, None]
+            least = min(least, float(np.mean(np.square(left), axis=0).min()))
+    return least

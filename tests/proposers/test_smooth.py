@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers.basis.smooth import left_out_error, looks_noisy
+
+
+def drawn(text, n_columns=3, n_rows=200, noise=0.0):
+    rng = np.random.default_rng(3)
+    X = rng.uniform(0.5, 4, (n_rows, n_columns))
+    y = Expression.from_infix(text).evaluate(X)
+    return X, y + noise * y.std() * rng.normal(size=n_rows)
+
+
+@pytest.mark.parametrize(
+    "law", ["x1*sin(x2) + log(x3)", "x1^2/(x2 + x3)", "exp(3*x1)*x2^-6/x3"]
+)
+def test_a_law_is_predicted_from_the_other_rows(law):
+    X, y = drawn(law)
+
+    assert left_out_error(X.T, y) < 0.01
+
+
+@pytest.mark.parametrize("noise", [0.4, 1.0])
+def test_noise_is_not_predicted(noise):
+    X, y = drawn("x1*sin(x2) + log(x3)", noise=noise)
+
+    share = noise**2 / (1 + noise**2)
+    assert 0.8 * share < left_out_error(X.T, y) < 1.6 * share
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.3, 1.0])
+def test_noise_is_suspected(noise):
+    X, y = drawn("x1*sin(x2) + log(x3)", n_rows=300, noise=noise)
+
+    assert looks_noisy(X.T, y)
+
+
+def test_a_rugged_law_is_not_taken_for_noise():
+    X, y = drawn("cos(3*x1)/(x2 + 0.2) + x3^2*sin(4*x2)", n_rows=300)
+
+    assert left_out_error(X.T, y) > 0.003
+    assert not looks_noisy(X.T, y)
+
+
+def test_the_unit_of_a_column_does_not_matter():
+    X, y = drawn("x1*sin(x2) + log(x3)", noise=0.3)
+
+    error = left_out_error(X.T, y)
+
+    assert left_out_error((X * [1e-150, 1e3, 1e150]).T, 1e9 * y) == pytest.approx(error)
+
+
+def test_what_cannot_be_predicted_is_missed_altogether():
+    X, y = drawn("x1*x2*x3")
+    X[0, 0] = 1e300
+
+    assert 0.0 <= left_out_error((X * 1e8).T, y) <= 1.0
