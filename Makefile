@@ -22,6 +22,9 @@ INPUTS := pyproject.toml constraints-dev.txt
 
 # Idle OpenMP threads sleep instead of spinning: two cores are often all there is.
 export OMP_WAIT_POLICY ?= PASSIVE
+# A process for each core, at most four since each takes two gigabytes. Tests of a file
+# share what it sets up.
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo test lint format docs clean
 .DEFAULT_GOAL := help

@@ -246,7 +246,8 @@ def _smooth_values(
     if not used.any() or not varies:
         return None
     Z = (X[:, used] - centre[used]) / scale[used]
-    smooth = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(np.ones(Z.shape[1]), (1e-1, 1e3))
+    # One width for all columns: few rows do not tell more.
+    smooth = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(Z.shape[1] ** 0.5, (1e-1, 1e3))
     line = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct()
     process = GaussianProcessRegressor(smooth + line + WhiteKernel(0.5, (1e-4, 1e1)))
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -84,7 +84,10 @@ class _Model:
 
 
 def separable(
-    problems: Sequence[tuple[Columns, Array, Wrap]], out_of_time: Callable[[], bool]
+    problems: Sequence[tuple[Columns, Array, Wrap]],
+    out_of_time: Callable[[], bool],
+    *,
+    clearly: bool = False,
 ) -> Iterator[list[Tree]]:
     """Yield formulas whose columns enter one by one, the best ones first.
 
@@ -96,6 +99,8 @@ def separable(
         a later one is far more separable: then it was reduced to by mistake.
     out_of_time : callable
         Asked between steps.
+    clearly : bool, default=False
+        Whether to go on only where the splines miss next to nothing.
 
     Yields
     ------
@@ -107,6 +112,8 @@ def separable(
         models = _best_models(columns, y, out_of_time)
         if models and (not chosen or _BETTER * models[0].missed < chosen[0].missed):
             chosen, leaves, table, put = models, columns.leaves, columns.values, wrap
+    if clearly:
+        chosen = [model for model in chosen if model.missed <= _EXCELLENT]
     for model in chosen[:2]:
         if model.missed > _BETTER * chosen[0].missed or out_of_time():
             return
@@ -371,11 +378,26 @@ def _put(tree: Tree, leaf: Tree) -> Tree:
 
 
 def _sum_below(transform: Transform, trees: Sequence[Tree]) -> Tree:
-    constant = sum(tree for tree in trees if isinstance(tree, float))
-    whole = _joined("add", trees)
-    if constant != 0 and transform.name != "y":
-        whole = ("add", whole, constant)
-    return transform.tree(whole)
+    split = [_without_constant(tree) for tree in trees]
+    constant = sum(number for _, number in split)
+    whole = _joined("add", [tree for tree, _ in split if tree is not None])
+    return transform.tree(("add", whole, constant) if constant != 0 else whole)
+
+
+def _without_constant(tree: Tree) -> tuple[Tree | None, float]:
+    """Take a number away that is added to the whole."""
+    match tree:
+        case float():
+            return None, tree
+        case ("add", other, float(number)) | ("add", float(number), other):
+            return other, number
+        case ("sub", other, float(number)):
+            return other, -number
+        case ("sub", float(number), ("mul", float(factor), other)):
+            return ("mul", -factor, other), number
+        case ("sub", float(number), other):
+            return ("neg", other), number
+    return tree, 0.0
 
 
 def _line_below(transform: Transform, leaf: Tree, trees: Sequence[Tree]) -> Tree:
