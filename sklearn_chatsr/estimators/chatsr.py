@@ -35,7 +35,8 @@ from sklearn_chatsr.selection import Selection
 
 # Rows; fewer agree with many formulas, and no search could tell which one is meant.
 _SEARCHED_FROM = 5
-_LONGEST = 30  # nodes
+# Nodes; of many rows one for each twenty, and of a law.
+_LONGEST, _LONGEST_OF_MANY, _LONGEST_LAW, _ROWS_PER_NODE = 30, 40, 60, 20
 _MANY_ROWS = 1_500
 
 
@@ -72,8 +73,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         What every formula must obey: "avoid log", "contain sin", "use x1", "ignore x2",
         "at most 12 nodes". Unlike a prompt, it binds every proposer.
     max_size : int, optional
-        Largest formula that is tried, in nodes; by default 30, and from 1,500 rows on
-        at least as many as a line in all columns has.
+        Largest formula that is tried, in nodes; by default one for each twenty rows,
+        at least 30, at most 40, from 1,500 rows on at least as many as a line in all
+        columns has, and 60 where nothing is left unexplained.
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
         R2, or highest R2 among the formulas of at most so many nodes.
@@ -242,11 +244,15 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed)
         rules = None if rules is None else rules.for_columns(columns)
-        longest = self.max_size or _LONGEST
-        if self.max_size is None and len(y) >= _MANY_ROWS:
-            longest = max(_LONGEST, size_of_line(len(columns)))
+        longest = longest_law = self.max_size or _LONGEST_LAW
+        if self.max_size is None:
+            longest = max(_LONGEST, min(len(y) // _ROWS_PER_NODE, _LONGEST_OF_MANY))
+            if len(y) >= _MANY_ROWS:
+                longest = max(longest, size_of_line(len(columns)))
+            longest_law = max(longest, longest_law)
         if rules is not None and rules.max_size is not None:
             longest = min(longest, rules.max_size)
+            longest_law = min(longest_law, rules.max_size)
         warm_up()
         effort = EFFORTS[self.effort]
         table = Table(
@@ -260,6 +266,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             table,
             settings=SearchSettings(
                 max_size=longest,
+                exact_size=longest_law,
                 n_starts=self.n_starts,
                 max_time=self.max_time or effort.max_time,
                 n_jobs=self.n_jobs,

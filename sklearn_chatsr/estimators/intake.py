@@ -28,6 +28,8 @@ from sklearn_chatsr.selection import Archive, DescriptionLength
 
 BASELINE = "baseline"
 _SPELLED_PER_BATCH = 4
+# Share of the variance that a law misses before its constants are fitted.
+_NEARLY_EXACT = 1e-6
 _ROWS_PER_CONSTANT = 50  # with fewer, a formula is fitted on more rows
 
 
@@ -42,8 +44,8 @@ class Intake:
         Those to fit and to judge on.
     n_starts : int
         Starting points per skeleton.
-    max_size : int
-        Largest number of nodes of a formula.
+    max_size, exact_size : int
+        Largest number of nodes of a formula, and of one that leaves nothing.
     constraints : Constraints or None
         What every formula must obey.
     n_jobs : int or None
@@ -64,13 +66,15 @@ class Intake:
         *,
         n_starts: int,
         max_size: int,
+        exact_size: int,
         constraints: Constraints | None,
         n_jobs: int | None,
         started: float,
         deadline: float,
     ) -> None:
         self.table, self.rows = table, rows
-        self.max_size, self.constraints = max_size, constraints
+        self.max_size, self.exact_size = max_size, exact_size
+        self.constraints = constraints
         self.n_jobs = n_jobs
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
@@ -104,7 +108,7 @@ class Intake:
         is_baseline = source == BASELINE
         fresh: dict[Expression, Hashable] = {}
         for expression in batch:
-            if expression.size > self.max_size and not is_baseline:
+            if not (is_baseline or self._is_short_enough(expression)):
                 continue
             key = self._key_if_new(expression)
             if key is not None:
@@ -138,6 +142,15 @@ class Intake:
             if shorter != candidate.expression:
                 others.append(shorter)
             self.take(others, candidate.source)
+
+    def _is_short_enough(self, expression: Expression) -> bool:
+        """Tell whether a formula may be fitted: a long one if it is a law as it is."""
+        if expression.size <= self.max_size:
+            return True
+        if expression.size > self.exact_size or not expression.constants:
+            return False
+        missed = self._fitter.evaluate(expression).loss
+        return missed <= _NEARLY_EXACT * self.archive.cost.variance
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self.deadline
@@ -183,13 +196,15 @@ class Intake:
         if self._steps and expression.n_constants:
             expression, loss = self._unaliased(expression, loss)
         rules, judge = self.constraints, self.rows.judge
-        if self.archive.cost.at_floor(loss):
+        is_exact = self.archive.cost.at_floor(loss)
+        if is_exact:
             shorter = with_integers(factored(expression, self._positive))
-            exact = self.archive.cost.at_floor(self.table.loss(shorter, judge))
-            if exact and (rules is None or rules.allow(shorter)):
+            still = self.archive.cost.at_floor(self.table.loss(shorter, judge))
+            if still and (rules is None or rules.allow(shorter)):
                 expression = shorter
         # Scaling may add a factor and an offset to the largest skeleton.
-        if expression.size > self.max_size + 4 and source != BASELINE:
+        longest = self.exact_size if is_exact else self.max_size
+        if expression.size > longest + 4 and source != BASELINE:
             return
         if rules is not None and not rules.allow(expression):
             return

@@ -52,6 +52,8 @@ class SearchSettings:
     ----------
     max_size : int
         Largest number of nodes of a formula.
+    exact_size : int
+        The same of a formula that leaves nothing.
     n_starts : int
         Starting points per skeleton.
     max_time : float
@@ -67,6 +69,7 @@ class SearchSettings:
     """
 
     max_size: int = 30
+    exact_size: int = 60
     n_starts: int = 8
     max_time: float = 12.0
     n_jobs: int | None = None
@@ -122,6 +125,7 @@ class Search:
             self.rows,
             n_starts=settings.n_starts,
             max_size=settings.max_size,
+            exact_size=settings.exact_size,
             constraints=settings.constraints,
             n_jobs=settings.n_jobs,
             started=started,
@@ -217,7 +221,7 @@ class Search:
                     n_begun[name] += 1
                     rng = self._rng(name, n_begun[name])
                     speaking[name] = make(name).propose(self._problem(), rng)
-                was_found = self._is_found(self.settings.max_size)
+                was_found = self._is_found(self.settings.exact_size)
                 for said, batch in enumerate(_unharmed(name, speaking[name])):
                     if not batch:
                         break
@@ -234,7 +238,7 @@ class Search:
                         self.intake.prune_best(_PRUNED_PER_TURN)
                         return
                     enough = _SHORTENED_WITHIN if was_found else 0
-                    if said >= enough and self._is_found(self.settings.max_size):
+                    if said >= enough and self._is_found(self.settings.exact_size):
                         break
                 else:
                     del speaking[name]
@@ -271,6 +275,7 @@ class Search:
             labels=self.labels,
             prompt=self.prompt,
             constraints=self.settings.constraints,
+            exact_size=self.settings.exact_size,
         )
 
     def _take(

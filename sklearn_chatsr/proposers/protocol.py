@@ -39,6 +39,8 @@ class Problem:
         What the user says about the law.
     constraints : Constraints or None
         What every formula must obey; others are not archived.
+    exact_size : int or None
+        Largest number of nodes of a formula that leaves nothing, where that is more.
     """
 
     X: npt.NDArray[np.float64]
@@ -50,6 +52,7 @@ class Problem:
     labels: Sequence[str] = field(default=())
     prompt: str | None = None
     constraints: Constraints | None = None
+    exact_size: int | None = None
 
     @property
     def n_features(self) -> int:

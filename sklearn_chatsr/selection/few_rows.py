@@ -23,7 +23,7 @@ _NODE_BITS = 0.5
 # best one, and predict half as well as the best.
 _ALIKE_BITS = 1.0
 # Shares of the variance that are predicted where a law may be seen, and where one is.
-_LAWFUL, CERTAIN = 0.9, 0.99
+LAWFUL, CERTAIN = 0.9, 0.99
 # A formula is wild if it leaves the range of the target by more than such a multiple of
 # it on more than one in a thousand of so many rows around the known ones. One that may
 # be a law is left out only if it explodes, one that is seen may go anywhere.
@@ -102,18 +102,15 @@ def most_central(
     expressions, kept = list(expressions), np.isfinite(errors)
     lowest = float(errors[kept].min())
     spread = float(share @ np.square(y - share @ y))
-    is_lawful = lowest <= (1.0 - _LAWFUL) * spread
-    rng = np.random.default_rng([seed, len(y), 1])
-    around = _exchanged(X, rng) if is_lawful else _on_lines(X, rng, _BEYOND)
-    between = np.concatenate([X, _on_lines(X, np.random.default_rng([seed, len(y)]))])
-    most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
+    is_lawful = lowest <= (1.0 - LAWFUL) * spread
     if lowest > (1.0 - CERTAIN) * spread:
-        tame = np.array(
-            [
-                k
-                and not (_is_wild(e, around, y, most) or _has_pole(e, between, y, most))
-                for e, k in zip(expressions, kept, strict=True)
-            ]
+        tame = kept.copy()
+        tame[kept] = are_tame(
+            [e for e, k in zip(expressions, kept, strict=True) if k],
+            X,
+            y,
+            is_lawful=is_lawful,
+            seed=seed,
         )
         if any(tame):
             best = float(errors[tame].min())
@@ -149,6 +146,46 @@ def most_central(
         return expressions[int(np.argmin(cost + _NODE_BITS * nodes))]
     alike = (cost <= cost.min() + _ALIKE_BITS) & (votes >= 0.5)
     return expressions[int(np.lexsort((cost, np.where(alike, nodes, np.inf)))[0])]
+
+
+def are_tame(
+    expressions: Sequence[Expression],
+    X: FloatArray,
+    y: FloatArray,
+    *,
+    is_lawful: bool,
+    seed: int = 0,
+) -> npt.NDArray[np.bool_]:
+    """Tell which formulas stay near the range of the target around and between rows.
+
+    Parameters
+    ----------
+    expressions : sequence of Expression of length n_expressions
+        With constants.
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    is_lawful : bool
+        Whether one of them may be a law, which may go farther.
+    seed : int, default=0
+        Of the rows around the known ones.
+
+    Returns
+    -------
+    ndarray of shape (n_expressions,), dtype bool
+    """
+    rng = np.random.default_rng([seed, len(y), 1])
+    around = _exchanged(X, rng) if is_lawful else _on_lines(X, rng, _BEYOND)
+    between = np.concatenate([X, _on_lines(X, np.random.default_rng([seed, len(y)]))])
+    most = (_WILD_LAW if is_lawful else _WILD) * np.ptp(y)
+    return np.array(
+        [
+            not (_is_wild(e, around, y, most) or _has_pole(e, between, y, most))
+            for e in expressions
+        ],
+        dtype=bool,
+    )
 
 
 def shrunken_line(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.selection.archive import Candidate
-from sklearn_chatsr.selection.few_rows import CERTAIN, most_central
+from sklearn_chatsr.selection.few_rows import CERTAIN, LAWFUL, are_tame, most_central
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -207,4 +207,14 @@ def best_in_general(
         uncertainty = math.hypot(*(share * (worse - gap)))
         if gap <= max(n_errors * uncertainty, chance):
             equals.append(candidate)
+    if mean[lowest] > (1.0 - CERTAIN) * spread:
+        tame = are_tame(
+            [c.expression for c in equals],
+            X,
+            y,
+            is_lawful=bool(mean[lowest] <= (1.0 - LAWFUL) * spread),
+            seed=seed,
+        )
+        # Their luck is that no row came near their poles.
+        equals = [c for c, t in zip(equals, tame, strict=True) if t] or equals
     return min(equals, key=lambda c: (c.bits, c.complexity)).expression

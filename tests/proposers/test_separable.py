@@ -41,6 +41,36 @@ def test_each_column_tells_its_own_law(text):
     assert least_missed(X, Expression.from_infix(text).evaluate(X)) < 1e-20
 
 
+def test_a_sum_of_many_functions_has_one_number_beside_them():
+    law = Expression.from_infix(
+        "1.5*sin(x1) - 0.5*exp(-x2) + 3.5*sqrt(x3) - 1.2*log(x4) + 0.3*x5^2 + 2.1"
+    )
+    X = draw(5)
+
+    best = min(formulas(X, law.evaluate(X)), key=lambda e: e.size)
+
+    assert best.size <= law.size + 2
+    assert sum(isinstance(t, float) for t in addends(best.to_tree())) <= 1
+
+
+def addends(tree):
+    if isinstance(tree, tuple) and tree[0] in ("add", "sub"):
+        return [*addends(tree[1]), *addends(tree[2])]
+    return [tree]
+
+
+@pytest.mark.parametrize(("noise", "is_seen"), [(0.0, True), (0.1, False)])
+def test_only_what_is_clearly_separable_goes_first(noise, is_seen):
+    X = draw(3)
+    y = Expression.from_infix("sin(x1) + 3*sqrt(x2) - exp(-x3)").evaluate(X)
+    y += noise * y.std() * np.random.default_rng(0).normal(size=300)
+
+    problem = Columns.of(X), y, lambda tree: [tree]
+    found = list(separable([problem], lambda: False, clearly=True))
+
+    assert bool(found) is is_seen
+
+
 def test_noise_hides_the_digits_not_the_law():
     law = Expression.from_infix("(2 + 3*x1^0.27)*(1 - 0.1*x2^1.1)")
     X = draw(2, 500)

@@ -31,7 +31,7 @@ def test_noise_is_not_predicted(noise):
     assert 0.8 * share < left_out_error(X.T, y) < 1.6 * share
 
 
-@pytest.mark.parametrize("noise", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("noise", [0.01, 0.1, 0.3, 1.0])
 def test_noise_is_suspected(noise):
     X, y = drawn("x1*sin(x2) + log(x3)", n_rows=300, noise=noise)
 
@@ -41,7 +41,7 @@ def test_noise_is_suspected(noise):
 def test_a_rugged_law_is_not_taken_for_noise():
     X, y = drawn("cos(3*x1)/(x2 + 0.2) + x3^2*sin(4*x2)", n_rows=300)
 
-    assert left_out_error(X.T, y) > 0.003
+    assert left_out_error(X.T, y) > 1e-3
     assert not looks_noisy(X.T, y)
 
 

@@ -81,7 +81,7 @@ class BasisProposer:
             batch = []
             for tree in trees:
                 expression = Expression.from_tree(tree)
-                small = expression.size <= problem.max_size
+                small = expression.size <= (problem.exact_size or problem.max_size)
                 if small and expression.tokens not in seen:
                     seen.add(expression.tokens)
                     batch.append(expression)

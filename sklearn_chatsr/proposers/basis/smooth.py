@@ -28,8 +28,8 @@ _WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _RIDGES = 10.0 ** np.arange(-10.0, 2.0)
 _DECADES = 1.5  # that a positive column spans where its logarithm stands for it
 # Shares of the variance that are missed: by noise, or a law as rugged as few are; and
-# by noise unless four times the rows miss less than half of what a quarter does.
-_NOISY, _MAYBE_NOISY, _STAYS = 0.05, 0.003, 0.5
+# by noise unless four times the rows miss less than two fifths of what a quarter does.
+_NOISY, _MAYBE_NOISY, _STAYS = 0.05, 1e-7, 0.4
 
 
 def degree_for(X: Array) -> int:
@@ -142,7 +142,7 @@ def missed(design: Array, target: Array) -> float:
     return float(residual @ residual) / float(np.sum((target - target.mean()) ** 2))
 
 
-def looks_noisy(values: Sequence[Array], target: Array) -> bool:
+def looks_noisy(values: Array, target: Array) -> bool:
     """Tell whether a smooth function misses so much as laws without noise seldom do.
 
     Parameters
@@ -156,10 +156,10 @@ def looks_noisy(values: Sequence[Array], target: Array) -> bool:
     if not _MAYBE_NOISY < error < _NOISY:
         return error >= _NOISY
     n_few = min(len(target), _KERNEL_ROWS) // 4
-    return error > _STAYS * left_out_error([x[:n_few] for x in values], target[:n_few])
+    return error > _STAYS * left_out_error(values[:, :n_few], target[:n_few])
 
 
-def left_out_error(values: Sequence[Array], target: Array) -> float:
+def left_out_error(values: Array, target: Array) -> float:
     """Tell what share of the variance a smooth function of the other rows misses.
 
     Kernel ridge regression predicts each row from the others; the best width and ridge
@@ -167,8 +167,8 @@ def left_out_error(values: Sequence[Array], target: Array) -> float:
 
     Parameters
     ----------
-    values : sequence of ndarray of shape (n_rows,)
-        The columns, in random order; up to 300 rows count.
+    values : ndarray of shape (n_columns, n_rows)
+        Rows in random order, of which up to 300 count.
     target : ndarray of shape (n_rows,)
         What is predicted.
 
