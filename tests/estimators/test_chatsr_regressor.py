@@ -87,6 +87,22 @@ def test_constant_and_linear_models_always_compete(noisy_line):
     assert many.score(long_line, long_line @ np.arange(1.0, 10.0)) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("max_size", "is_found"), [(None, True), (30, False)])
+def test_a_law_may_be_longer_than_what_is_not_exact(max_size, is_found):
+    X = np.random.default_rng(0).uniform(0.5, 3, size=(300, 4))
+    coefficients = np.random.default_rng(1).normal(size=(4, 3)).round(3)
+    y = (np.stack([X, X**2, X**3], axis=2) * coefficients).sum(axis=(1, 2))
+    regressor = ChatSRRegressor(
+        proposers=("basis",), max_size=max_size, max_time=6, random_state=0
+    )
+
+    regressor.fit(X, y)
+
+    size = regressor.expression_.size
+    exact = np.mean((regressor.predict(X) - y) ** 2) < 1e-20 * np.var(y)
+    assert (exact, size > 30) == (is_found, is_found)
+
+
 @pytest.mark.parametrize(
     ("selection", "limit"), [("mdl", 12), ("r2", 100), (1, 1), (3, 3)]
 )

@@ -111,6 +111,22 @@ def test_quotients_of_polynomials_are_seen_at_once(law):
 @pytest.mark.parametrize(
     "law",
     [
+        "(sqrt(x2^2 + 4*x1*x3) - x2)/(2*x1)",
+        "x1/2*(sqrt(1 + 0.8*x2^2/x1^3) - 1)",
+        "(x2 + x3 + sqrt((x2 + x3)^2 + 3*x1))/x1",
+    ],
+)
+def test_roots_with_a_column_before_the_square_are_seen_at_once(law):
+    expression = Expression.from_infix(law)
+
+    exact = look(law, expression.variables[-1] + 1, low=1.0)
+
+    assert min(e.size for e in exact) <= 1.5 * expression.size
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
         "x1*exp(x2)/(x1 + 2*x3*exp(x2))",
         "(x1 + x2*cos(x3))/(x2 + x1*sin(x3))",
         "1/(x1*x2/(x1 + log(x3)) + 2)",

@@ -248,6 +248,22 @@ def test_a_formula_with_a_pole_between_the_rows_needs_a_certain_law(text, is_kep
     assert (chosen == formula) == is_kept
 
 
+@pytest.mark.parametrize(("gap", "is_kept"), [(1.0, False), (-1.0, True)])
+def test_of_many_rows_a_pole_between_them_is_avoided_where_another_is_as_good(
+    gap, is_kept
+):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1.0, 2.0, size=(400, 1))
+    X[::2] *= -gap
+    y = 1.0 / X[:, 0] + rng.normal(size=400)
+    short, longer = (candidate_for(t, X, y) for t in ("C/x1", "C*tanh(C*x1)"))
+
+    chosen = best_in_general([short, longer], X, y)
+
+    assert short.bits < longer.bits
+    assert (chosen == short.expression) == is_kept
+
+
 @pytest.mark.parametrize("seed", [1, 2, 6, 10])
 def test_a_wave_that_follows_the_largest_rows_does_not_replace_a_certain_law(seed):
     rng = np.random.default_rng(seed)

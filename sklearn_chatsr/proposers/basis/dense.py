@@ -102,21 +102,48 @@ def _with_functions(
 
 
 def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
-    """Roots of a quadratic equation with polynomials as its coefficients."""
+    """Roots of a quadratic equation with polynomials as its coefficients.
+
+    That of the square is one, or a column where no such equation holds.
+    """
+    columns = task.columns
+    leading = [("1", np.ones_like(task.y))]
+    leading += zip(columns.leaves, columns.values, strict=True)
+    for leaf, values in leading:
+        if np.all(values != 0):
+            roots = list(_dense_roots_over(task, leaf, values))
+            yield from roots
+            if roots:
+                return
+
+
+def _dense_roots_over(
+    task: Task, leaf: Tree, leading: Array
+) -> Iterator[tuple[Formulation, Hit]]:
     room = min(task.n_fit - SPARE_ROWS, _MOST_DIVIDED)
     for degree in (2, 3, 4):
         free = polynomial(task.columns, degree, room)
         if free is None:
             break
         linear = polynomial(task.columns, degree - 1, room)
-        if linear is None or len(free) + len(linear) > room:
+        if linear is None or len(free) + len(linear) + 2 > room:
             break
-        if not np.isfinite(free.values).all():
+        if leaf != "1":
+            free, linear = (_over(terms, leaf, leading) for terms in (free, linear))
+        if not (np.isfinite(free.values).all() and np.isfinite(linear.values).all()):
             break
         root = Root(task.y, free, linear, task.n_fit)
         hit = dense_hit(root)
         if hit is not None:
             yield root, hit
+
+
+def _over(terms: Terms, leaf: Tree, divisor: Array) -> Terms:
+    """Divide terms, and one, by a column that is a term; what is left of it is one."""
+    terms = Terms.join([Terms.one(len(divisor)), terms])
+    terms = terms.take(np.array([i for i, t in enumerate(terms.trees) if t != leaf]))
+    trees: list[Tree] = [("div", tree, leaf) for tree in terms.trees]
+    return Terms(terms.values / divisor, trees, terms.order)
 
 
 def _dense_sums(

@@ -44,7 +44,7 @@ SMALL = Caps(
 )
 _MOST_TERMS, _N_SINGLES, _N_PAIRS = 1500, 20, 40
 _IN_TRIPLES, _N_TRIPLES, _N_TRANSFORMS = 400, 30, 3
-_N_WRITTEN = 12
+_N_WRITTEN, _FEW_TERMS = 12, 8
 
 
 def first_look(
@@ -72,8 +72,9 @@ def first_look(
             return written(wide, found)
     if not found:
         found = list(dense_quotients(task, transforms))
-    if not found:
-        found = list(dense_roots(task))
+    # A quotient of many terms may be an approximation.
+    if all(len(hit.chosen) > _FEW_TERMS for _, hit in found):
+        found += dense_roots(task)
     library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
     addends = Terms.join([running, library.addends])
