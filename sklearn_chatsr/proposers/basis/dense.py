@@ -107,7 +107,7 @@ def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
     That of the square is one, or a column where no such equation holds.
     """
     columns = task.columns
-    leading = [("1", np.ones_like(task.y))]
+    leading: list[tuple[Tree, Array]] = [("1", np.ones_like(task.y))]
     leading += zip(columns.leaves, columns.values, strict=True)
     for leaf, values in leading:
         if np.all(values != 0):

@@ -28,6 +28,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
     dense_quotients_with_functions,
     quotients_with_a_wave,
 )
+from sklearn_chatsr.proposers.basis.sparse import sparse_sums
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Terms
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
@@ -94,6 +95,23 @@ def first_look(
         )
         found += products_of_few(product, out_of_time)
     return written(task, found)
+
+
+def look_at_few_terms(
+    task: Task, out_of_time: Callable[[], bool]
+) -> Iterator[list[Tree]]:
+    """Yield exact sums of up to ten products, if there are any.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained, and not by the first look.
+    out_of_time : callable
+        Asked between blocks of work.
+    """
+    found = list(sparse_sums(task, out_of_time))
+    if found:
+        yield written(task, found)
 
 
 def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:

@@ -13,6 +13,7 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.first_look import (
     first_look,
+    look_at_few_terms,
     second_look,
     third_look,
 )
@@ -120,6 +121,7 @@ class BasisProposer:
             waiting.append(look)
             return iter(())
 
+        yield from in_time(look_at_few_terms(tasks[0], out_of_time))
         # Nothing else comes to as many terms, and this takes a tenth of a second.
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from in_time(second_look(tasks[0], out_of_time))
@@ -141,6 +143,7 @@ class BasisProposer:
             found = first_look(*smaller, out_of_time)
             if found:
                 yield found
+            yield from in_time(look_at_few_terms(smaller[0], out_of_time))
             yield from in_time(second_look(smaller[0], out_of_time))
             stages: Iterator[list[Tree] | None] = chain(
                 in_time(third_look(smaller[0], out_of_time)),

@@ -1,0 +1,183 @@
+"""Sums of a few terms out of thousands: exact where exchanges lead to the law.
+
+Terms are products of powers and functions of the columns. They come one by one, each
+the one that explains most beside the others, and after each every chosen term is put
+up for exchange. That takes hundredths of a second for thousands of terms, where all
+sets of four would take days, and what it comes to is the law or plainly not.
+
+References
+----------
+Miller, A. (2002). Subset selection in regression. Chapman and Hall: replacing variables
+two at a time, section 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.dense import dense_hit
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
+from sklearn_chatsr.proposers.basis.task import Task
+from sklearn_chatsr.proposers.basis.terms import Array, Terms, power
+from sklearn_chatsr.proposers.basis.trees import multiplied
+
+_MOST_TERMS, _MOST_CHOSEN, _MOST_EXCHANGED = 4000, 10, 8
+_ROWS_PER_TERM = 6
+_INDEPENDENT = 1e-8  # share of a term that the others leave
+_NOTHING = 1e-20  # share of the variance that rounding leaves
+# What is left falls at least so much in a few steps, or the terms do not hold the law.
+_PATIENCE, _FALLS = 4, 0.7
+# Of the products the highest degrees, and how many functions and columns each may have:
+# among more terms fewer laws are found.
+_LIBRARIES = ((4, 1, 1), (2, 0, 2), (2, 1, 2), (3, 0, 3), (3, 1, 3), (4, 0, 4))
+_POWERS = (*map(Fraction, (1, -1, 2, -2, 3, 4)), Fraction(1, 2))
+_FUNCTIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("sin", np.sin),
+    ("cos", np.cos),
+    ("exp", np.exp),
+    ("log", np.log),
+    ("abs", np.abs),
+)
+
+
+class _Piece(NamedTuple):
+    degree: int
+    is_function: bool
+    tree: Tree
+    values: Array
+
+
+def sparse_sums(
+    task: Task, out_of_time: Callable[[], bool]
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Give exact sums of up to ten products of powers and functions of the columns.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained.
+    out_of_time : callable
+        Asked between targets.
+    """
+    n_fit = task.n_fit
+    most = min(_MOST_CHOSEN, n_fit // _ROWS_PER_TERM)
+    columns = task.columns
+    pieces = [list(p) for p in map(_pieces, columns.leaves, columns.values)]
+    for limits in _LIBRARIES:
+        terms = _products(pieces, *limits, len(task.y))
+        if terms is None:
+            continue
+        directions = _directions(terms.values[:, :n_fit])
+        for transform in task.transforms:
+            if out_of_time():
+                return
+            target = transform.forward(task.y[:n_fit])
+            chosen = _chosen(directions, target, most)
+            if chosen is None:
+                continue
+            sums = Sum(transform, task.y, terms.take(chosen), n_fit)
+            hit = dense_hit(sums)
+            if hit is not None:
+                yield sums, hit
+                return
+
+
+def _pieces(leaf: Tree, x: Array) -> Iterator[_Piece]:
+    """Give what a column enters a product by."""
+    for exponent in _POWERS:
+        if exponent == Fraction(1, 2) and x.min() < 0:
+            continue
+        if exponent < 0 and np.any(x == 0):
+            continue
+        degree = max(1, abs(int(exponent)))
+        yield _Piece(degree, False, power(leaf, exponent), x ** float(exponent))
+    for name, function in _FUNCTIONS:
+        # The absolute value of what is positive is no other term.
+        if x.min() > 0 if name == "abs" else name == "log" and x.min() <= 0:
+            continue
+        yield _Piece(1, True, (name, leaf), function(x))
+    yield _Piece(1, True, ("exp", ("neg", leaf)), np.exp(-x))
+
+
+def _products(
+    pieces: list[list[_Piece]], degree: int, functions: int, columns: int, n_rows: int
+) -> Terms | None:
+    """Multiply pieces of different columns; None for too many products."""
+    one = np.ones(n_rows)
+    found: list[tuple[tuple[int, int, int], Tree, Array]] = [((0, 0, 0), "1", one)]
+    for of_column in pieces:
+        for (d, f, c), tree, values in found.copy():
+            for piece in of_column:
+                count = d + piece.degree, f + piece.is_function, c + 1
+                if count[0] > degree or count[1] > functions or count[2] > columns:
+                    continue
+                product = multiplied(tree, piece.tree), values * piece.values
+                found.append((count, *product))
+        if len(found) > _MOST_TERMS:
+            return None
+    if len(found) == 1:
+        return None
+    values = np.array([v for *_, v in found[1:]])
+    trees = [tree for _, tree, _ in found[1:]]
+    return Terms(values, trees, np.arange(float(len(trees))))
+
+
+def _directions(values: Array) -> Array:
+    """Give terms less their means, of length one; zero where they are not finite."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    usable = np.isfinite(length) & (
+        length > 1e-12 * np.linalg.norm(values, axis=1)[:, None]
+    )
+    return np.where(usable, centred / np.where(usable, length, 1.0), 0.0)
+
+
+def _chosen(directions: Array, target: Array, most: int) -> npt.NDArray[np.intp] | None:
+    """Choose terms until nothing is left; None if something always is."""
+    centred = target - target.mean()
+    length = np.linalg.norm(centred)
+    if not (np.isfinite(length) and length > 0):
+        return None
+    centred = centred / length
+    chosen: list[int] = []
+    course = [1.0]
+    for _ in range(most):
+        term, left = _next(directions, centred, chosen)
+        chosen.append(term)
+        for _ in range(_MOST_EXCHANGED):
+            tried = []
+            for k in chosen:
+                others = [c for c in chosen if c != k]
+                other, without = _next(directions, centred, others)
+                tried.append((without, [*others, other]))
+            without, exchanged = min(tried)
+            if without >= 0.999 * left:
+                break
+            left, chosen = without, exchanged
+        if left <= _NOTHING:
+            return np.array(chosen)
+        course.append(left)
+        if len(course) > _PATIENCE and left > _FALLS * course[-1 - _PATIENCE]:
+            return None
+    return None
+
+
+def _next(directions: Array, target: Array, chosen: list[int]) -> tuple[int, float]:
+    """Give the term that explains most beside others, and what it leaves."""
+    residual, free = target, np.ones(len(directions))
+    if chosen:
+        basis = np.linalg.qr(directions[chosen].T)[0]
+        for _ in range(2):  # since little is left
+            residual = residual - basis @ (basis.T @ residual)
+        free = 1.0 - np.square(directions @ basis).sum(axis=1)
+    gain = np.square(directions @ residual)
+    gain = np.where(free > _INDEPENDENT, gain / np.maximum(free, _INDEPENDENT), 0.0)
+    gain[chosen] = 0.0
+    best = int(np.argmax(gain))
+    return best, max(float(residual @ residual) - float(gain[best]), 0.0)
