@@ -34,6 +34,16 @@ def test_powers_in_front_of_the_law_are_found():
     assert apart.columns.leaves == ["x3", "x4"]
 
 
+def test_powers_in_front_may_have_any_short_exponent():
+    X = draw(0, 4)
+    y = 0.3 * X[:, 0] ** 1.7 * X[:, 1] ** -0.63 * np.log(X[:, 2] + X[:, 3])
+
+    problem = reduce(X, y)[-1]
+
+    assert problem.columns.leaves == ["x3", "x4"]
+    assert front(problem, X) == pytest.approx(X[:, 0] ** 1.7 * X[:, 1] ** -0.63)
+
+
 @pytest.mark.parametrize("seed", [0, 7])
 def test_an_angle_that_comes_near_zero_is_no_power(seed):
     rng = np.random.default_rng(seed)

@@ -334,7 +334,41 @@ def _without_factor(problem: Remainder) -> Remainder | None:
         explained = 1.0 - missed(outside, targets[1 + k])
         if explained > _NEARLY * (1.0 - missed(np.hstack([outside, inside]), y)):
             best = (after[k], j, *factors[k])
-    return None if best is None else problem.divided(*best[1:])
+    return _without_power(problem) if best is None else problem.divided(*best[1:])
+
+
+def _without_power(problem: Remainder) -> Remainder | None:
+    """Divide by a power of one column whose exponent is any short number."""
+    X, y = problem.columns.values.T, problem.y
+    if not (np.all(y > 0) or np.all(y < 0)):
+        return None
+    target = np.log(np.abs(y))
+    features, degree = standardised(X), degree_for(X)
+    best: tuple[float, int, float] | None = None
+    for j, x in enumerate(X.T):
+        if x.min() <= SPAN * x.max():
+            continue
+        logarithm = np.log(x)
+        inside, outside = polynomial_around(features, j, degree)
+        [before] = f_statistics(outside, inside, target[None])
+        if before < PRESENT:
+            continue
+        base = np.column_stack([outside, standardised(logarithm[:, None])])
+        [after] = f_statistics(base, inside, target[None])
+        if not is_absent(after, before) or (best and best[0] < after):
+            continue
+        others = np.delete(features, j, axis=1)
+        exponent = _coefficient(others, logarithm, target, False)
+        if exponent is None or exponent != float(f"{exponent:.3g}"):
+            continue
+        [left] = f_statistics(outside, inside, (target - exponent * logarithm)[None])
+        if is_absent(left, before):
+            best = after, j, exponent
+    if best is None:
+        return None
+    _, j, exponent = best
+    leaf, values = problem.columns.leaves[j], X[:, j] ** exponent
+    return problem.divided(j, ("pow", leaf, exponent), values)
 
 
 def _factors(x: Array, leaf: Tree) -> Iterator[tuple[Tree, Array]]:
