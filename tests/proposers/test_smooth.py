@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.proposers.basis.smooth import left_out_error, looks_noisy
+from sklearn_chatsr.proposers.basis.smooth import left_out_error, suspected_noise
 
 
 def drawn(text, n_columns=3, n_rows=200, noise=0.0):
@@ -35,14 +35,20 @@ def test_noise_is_not_predicted(noise):
 def test_noise_is_suspected(noise):
     X, y = drawn("x1*sin(x2) + log(x3)", n_rows=300, noise=noise)
 
-    assert looks_noisy(X.T, y)
+    assert suspected_noise(X.T, y) == (True, True)
 
 
 def test_a_rugged_law_is_not_taken_for_noise():
     X, y = drawn("cos(3*x1)/(x2 + 0.2) + x3^2*sin(4*x2)", n_rows=300)
 
     assert left_out_error(X.T, y) > 1e-3
-    assert not looks_noisy(X.T, y)
+    assert suspected_noise(X.T, y) == (False, False)
+
+
+def test_noise_is_possible_where_much_is_missed():
+    X, y = drawn("sin(9*x1)*x2", n_columns=2, n_rows=300)
+
+    assert suspected_noise(X.T, y) == (False, True)
 
 
 def test_the_unit_of_a_column_does_not_matter():

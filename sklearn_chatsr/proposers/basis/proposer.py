@@ -19,7 +19,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
 )
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
-from sklearn_chatsr.proposers.basis.smooth import looks_noisy
+from sklearn_chatsr.proposers.basis.smooth import suspected_noise
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
@@ -113,18 +113,18 @@ class BasisProposer:
         yield []
         # They take seconds, and see nothing in noise: there they wait a turn.
         waiting: list[Iterator[list[Tree]]] = []
-        is_noisy = looks_noisy(columns.values, y)
+        is_likely, is_possible = suspected_noise(columns.values, y)
 
-        def in_time(look: Iterator[list[Tree]]) -> Iterator[list[Tree]]:
-            if not is_noisy:
+        def unless(waits: bool, look: Iterator[list[Tree]]) -> Iterator[list[Tree]]:
+            if not waits:
                 return look
             waiting.append(look)
             return iter(())
 
-        yield from in_time(look_at_few_terms(tasks[0], out_of_time))
+        yield from look_at_few_terms(tasks[0], out_of_time)
         # Nothing else comes to as many terms, and this takes a tenth of a second.
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
-        yield from in_time(second_look(tasks[0], out_of_time))
+        yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
@@ -143,10 +143,10 @@ class BasisProposer:
             found = first_look(*smaller, out_of_time)
             if found:
                 yield found
-            yield from in_time(look_at_few_terms(smaller[0], out_of_time))
-            yield from in_time(second_look(smaller[0], out_of_time))
+            yield from unless(is_likely, look_at_few_terms(smaller[0], out_of_time))
+            yield from unless(is_likely, second_look(smaller[0], out_of_time))
             stages: Iterator[list[Tree] | None] = chain(
-                in_time(third_look(smaller[0], out_of_time)),
+                unless(is_possible, third_look(smaller[0], out_of_time)),
                 search_stages(*smaller, out_of_time, separated),
             )
             if len(part.columns) == 1:
@@ -158,7 +158,7 @@ class BasisProposer:
             waits = bool(searches) and 2 * len(part.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
         whole_look = third_look(tasks[0], out_of_time, beside_functions=True)
-        yield from in_time(whole_look)
+        yield from unless(is_possible, whole_look)
         searches.append(search_stages(*tasks, out_of_time, separated))
         if waiting:
             searches.append(chain([None], *waiting))

@@ -27,9 +27,9 @@ _KERNEL_ROWS = 300
 _WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _RIDGES = 10.0 ** np.arange(-10.0, 2.0)
 _DECADES = 1.5  # that a positive column spans where its logarithm stands for it
-# Shares of the variance that are missed: by noise, or a law as rugged as few are; and
-# by noise unless four times the rows miss less than two fifths of what a quarter does.
-_NOISY, _MAYBE_NOISY, _STAYS = 0.05, 1e-7, 0.4
+# Shares of the variance that are missed: of a law that is plainly smooth, of what is
+# not; and of what a quarter of the rows misses, where it stays.
+_PREDICTED, _MUCH, _STAYS = 1e-7, 0.05, 0.4
 
 
 def degree_for(X: Array) -> int:
@@ -142,21 +142,31 @@ def missed(design: Array, target: Array) -> float:
     return float(residual @ residual) / float(np.sum((target - target.mean()) ** 2))
 
 
-def looks_noisy(values: Array, target: Array) -> bool:
-    """Tell whether a smooth function misses so much as laws without noise seldom do.
+def suspected_noise(values: Array, target: Array) -> tuple[bool, bool]:
+    """Tell whether a smooth function misses as much as noise would leave.
 
     Parameters
     ----------
-    values : sequence of ndarray of shape (n_rows,)
-        The columns, in random order, none of them constant; up to 300 rows count.
+    values : ndarray of shape (n_columns, n_rows)
+        Rows in random order, of which up to 300 count.
     target : ndarray of shape (n_rows,)
         What is predicted.
+
+    Returns
+    -------
+    is_likely : bool
+        Something is missed, and more rows hardly help: laws without noise are seldom
+        like that.
+    is_possible : bool
+        Or much is missed, which a rugged law may explain as well.
     """
     error = left_out_error(values, target)
-    if not _MAYBE_NOISY < error < _NOISY:
-        return error >= _NOISY
+    if error <= _PREDICTED:
+        return False, False
     n_few = min(len(target), _KERNEL_ROWS) // 4
-    return error > _STAYS * left_out_error(values[:, :n_few], target[:n_few])
+    before = left_out_error(values[:, :n_few], target[:n_few])
+    is_likely = error > _STAYS * before
+    return is_likely, is_likely or error > _MUCH
 
 
 def left_out_error(values: Array, target: Array) -> float:
