@@ -25,6 +25,7 @@ from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
 from sklearn_chatsr.selection import Archive, Candidate, Selection, is_noise
+from sklearn_chatsr.selection.generalisation import FEW_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE = 20
 _NOISE_ROWS = 1_000
+# Seconds for the last choice, and where rows are few.
+_CHOICE, _CHOICE_OF_FEW = 0.5, 1.0
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
 _RANKED = 0.7  # correlation of ranks
@@ -117,7 +120,8 @@ class Search:
         self.verbose = verbose
         self.limit = started + settings.max_time
         # The final fit on all rows and the choice need their share of the time.
-        reserve = min(0.1 * settings.max_time, 0.5 + 2e-6 * len(table))
+        choice = _CHOICE_OF_FEW if len(table) <= FEW_ROWS else _CHOICE
+        reserve = min(0.1 * settings.max_time, choice + 2e-6 * len(table))
         self.deadline = self.limit - reserve
         self.rows = choose_rows(len(table), np.random.default_rng([table.seed, 0]))
         self.intake = Intake(

@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 # Beyond this many rows a split tells nothing that the description length does not.
 _MOST_ROWS = 1_000
 # Of so few rows every one counts: more folds, and no tolerance.
-_FEW_ROWS = 200
+FEW_ROWS = 200
 _FOLDS, _MANY_FOLDS, _REPEATS = 5, 10, 3
 _LEAST_ROWS = 10
 # Share of the error that a superfluous constant takes away in the best of ten
@@ -70,7 +70,7 @@ def cross_validated_errors(
     n_samples = len(y)
     if n_samples < _LEAST_ROWS:
         return None
-    n_folds = _MANY_FOLDS if n_samples <= _FEW_ROWS else _FOLDS
+    n_folds = _MANY_FOLDS if n_samples <= FEW_ROWS else _FOLDS
     rng = np.random.default_rng(seed)
     folds = []
     for _ in range(n_repeats):
@@ -157,7 +157,7 @@ def best_in_general(
     rows = np.random.default_rng([seed, len(y)]).permutation(len(y))[:_MOST_ROWS]
     are_many = len(y) > _MOST_ROWS
     X, y = X[rows], y[rows]
-    are_few = len(y) <= _FEW_ROWS
+    are_few = len(y) <= FEW_ROWS
     weight = None if sample_weight is None else sample_weight[rows]
     expressions = [c.expression for c in candidates]
     errors = cross_validated_errors(
