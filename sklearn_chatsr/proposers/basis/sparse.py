@@ -1,9 +1,11 @@
 """Sums of a few terms out of thousands: exact where exchanges lead to the law.
 
 Terms are products of powers and functions of the columns. They come one by one, each
-the one that explains most beside the others, and after each every chosen term is put
-up for exchange. That takes hundredths of a second for thousands of terms, where all
-sets of four would take days, and what it comes to is the law or plainly not.
+the one that explains most beside the others, and after each every chosen term is put up
+for exchange. That takes hundredths of a second for thousands of terms, where all sets
+of four would take days, and what it comes to is the law or plainly not. Where it is
+not, many more terms are chosen than a law has, without exchanges: if the right ones are
+among them, the others are idle.
 
 References
 ----------
@@ -29,6 +31,7 @@ from sklearn_chatsr.proposers.basis.trees import multiplied
 
 _MOST_TERMS, _MOST_CHOSEN, _MOST_EXCHANGED = 4000, 10, 8
 _ROWS_PER_TERM = 6
+_MOST_GROWN, _MOST_GROWN_FROM = 60, 1500
 _INDEPENDENT = 1e-8  # share of a term that the others leave
 _NOTHING = 1e-20  # share of the variance that rounding leaves
 # What is left falls at least so much in a few steps, or the terms do not hold the law.
@@ -79,6 +82,8 @@ def sparse_sums(
                 return
             target = transform.forward(task.y[:n_fit])
             chosen = _chosen(directions, target, most)
+            if chosen is None:
+                chosen = _grown(directions, target)
             if chosen is None:
                 continue
             sums = Sum(transform, task.y, terms.take(chosen), n_fit)
@@ -165,6 +170,34 @@ def _chosen(directions: Array, target: Array, most: int) -> npt.NDArray[np.intp]
         course.append(left)
         if len(course) > _PATIENCE and left > _FALLS * course[-1 - _PATIENCE]:
             return None
+    return None
+
+
+def _grown(directions: Array, target: Array) -> npt.NDArray[np.intp] | None:
+    """Choose many more terms than a law has, which may be among them; None if not.
+
+    The wrong ones are idle then, and are dropped later.
+    """
+    n_terms, n_rows = directions.shape
+    if n_terms > _MOST_GROWN_FROM:
+        return None
+    residual = target - target.mean()
+    length = np.linalg.norm(residual)
+    if not (np.isfinite(length) and length > 0):
+        return None
+    residual = residual / length
+    free = directions.copy()
+    chosen: list[int] = []
+    for _ in range(min(_MOST_GROWN, n_rows // 2)):
+        size = np.einsum("ij,ij->i", free, free)
+        gain = np.square(free @ residual) / np.maximum(size, _INDEPENDENT)
+        term = int(np.argmax(np.where(size > _INDEPENDENT, gain, 0.0)))
+        chosen.append(term)
+        direction = free[term] / np.sqrt(max(size[term], _INDEPENDENT))
+        free -= np.outer(free @ direction, direction)
+        residual = residual - (residual @ direction) * direction
+        if residual @ residual <= _NOTHING:
+            return np.array(chosen)
     return None
 
 
