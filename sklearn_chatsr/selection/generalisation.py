@@ -119,7 +119,8 @@ def best_in_general(
     Few rows do not tell formulas apart, and the best of many is best by luck: there the
     choice is that of `most_central`, unless a law is certain. Of certain laws a longer
     one has to be better by two standard errors. Of more than a thousand rows only a
-    thousand are predicted, and three standard errors are asked for.
+    thousand are predicted, and three standard errors are asked for. Where no law is
+    certain, one that is as good and has no pole between rows goes first.
 
     Parameters
     ----------

@@ -80,7 +80,9 @@ def sparse_sums(
         for transform in task.transforms:
             if out_of_time():
                 return
-            target = transform.forward(task.y[:n_fit])
+            [target] = _directions(transform.forward(task.y[:n_fit])[None])
+            if not target.any():
+                continue
             chosen = _chosen(directions, target, most)
             if chosen is None:
                 chosen = _grown(directions, target)
@@ -145,21 +147,16 @@ def _directions(values: Array) -> Array:
 
 def _chosen(directions: Array, target: Array, most: int) -> npt.NDArray[np.intp] | None:
     """Choose terms until nothing is left; None if something always is."""
-    centred = target - target.mean()
-    length = np.linalg.norm(centred)
-    if not (np.isfinite(length) and length > 0):
-        return None
-    centred = centred / length
     chosen: list[int] = []
     course = [1.0]
     for _ in range(most):
-        term, left = _next(directions, centred, chosen)
+        term, left = _next(directions, target, chosen)
         chosen.append(term)
         for _ in range(_MOST_EXCHANGED):
             tried = []
             for k in chosen:
                 others = [c for c in chosen if c != k]
-                other, without = _next(directions, centred, others)
+                other, without = _next(directions, target, others)
                 tried.append((without, [*others, other]))
             without, exchanged = min(tried)
             if without >= 0.999 * left:
@@ -181,12 +178,7 @@ def _grown(directions: Array, target: Array) -> npt.NDArray[np.intp] | None:
     n_terms, n_rows = directions.shape
     if n_terms > _MOST_GROWN_FROM:
         return None
-    residual = target - target.mean()
-    length = np.linalg.norm(residual)
-    if not (np.isfinite(length) and length > 0):
-        return None
-    residual = residual / length
-    free = directions.copy()
+    residual, free = target, directions.copy()
     chosen: list[int] = []
     for _ in range(min(_MOST_GROWN, n_rows // 2)):
         size = np.einsum("ij,ij->i", free, free)
