@@ -188,6 +188,31 @@ def are_tame(
     )
 
 
+def have_poles(
+    expressions: Sequence[Expression], X: FloatArray, y: FloatArray, *, seed: int = 0
+) -> npt.NDArray[np.bool_]:
+    """Tell which formulas go far beyond the target where a divisor passes zero.
+
+    Parameters
+    ----------
+    expressions : sequence of Expression of length n_expressions
+        With constants.
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        The columns.
+    y : ndarray of shape (n_samples,), dtype float64
+        The target.
+    seed : int, default=0
+        Of the rows between the known ones.
+
+    Returns
+    -------
+    ndarray of shape (n_expressions,), dtype bool
+    """
+    rng = np.random.default_rng([seed, len(y)])
+    between, most = np.concatenate([X, _on_lines(X, rng)]), _WILD_LAW * np.ptp(y)
+    return np.array([_has_pole(e, between, y, most) for e in expressions], dtype=bool)
+
+
 def shrunken_line(
     X: FloatArray, y: FloatArray, weight: FloatArray | None = None
 ) -> Expression | None:

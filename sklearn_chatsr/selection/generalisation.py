@@ -11,7 +11,13 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.selection.archive import Candidate
-from sklearn_chatsr.selection.few_rows import CERTAIN, LAWFUL, are_tame, most_central
+from sklearn_chatsr.selection.few_rows import (
+    CERTAIN,
+    LAWFUL,
+    are_tame,
+    have_poles,
+    most_central,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,6 +30,9 @@ _LEAST_ROWS = 10
 # Share of the error that a superfluous constant takes away in the best of ten
 # thousand formulas: chi-squared over the number of rows. And one that hardly counts.
 _CHANCE, _SLACK = 10.0, 0.01
+# Up to where a formula is an approximation, and how much more of the target one without
+# a pole may miss.
+_EXACT, _LUCK = 1e-9, 10.0
 # Standard errors by which a longer law has to predict better: folds of few rows agree
 # about what all of them were searched for.
 _FEW_ROWS_ERRORS = 2.0
@@ -120,7 +129,8 @@ def best_in_general(
     choice is that of `most_central`, unless a law is certain. Of certain laws a longer
     one has to be better by two standard errors. Of more than a thousand rows only a
     thousand are predicted, and three standard errors are asked for. Where no law is
-    certain, one that is as good and has no pole between rows goes first.
+    certain, one that is as good and has no pole between rows goes first; where one is,
+    but not exact, one without a pole may miss ten times as much.
 
     Parameters
     ----------
@@ -194,6 +204,14 @@ def best_in_general(
             formulas_alone=not thorough or out_of_time(),
             allow=allow,
         )
+    if _EXACT * spread < mean[lowest] <= (1.0 - CERTAIN) * spread:
+        # An approximation may owe its success to rows that are far from its pole.
+        smooth = ~have_poles(expressions, X, y, seed=seed)
+        least = np.min(mean, where=smooth, initial=np.inf)
+        if least <= _LUCK * mean[lowest]:
+            candidates = [c for c, s in zip(candidates, smooth, strict=True) if s]
+            errors, mean = errors[smooth], mean[smooth]
+            lowest = int(np.argmin(mean))
     equals = []
     n_errors = _FEW_ROWS_ERRORS if are_few else 1.0
     if are_many:

@@ -41,6 +41,7 @@ def is_open(expression):
         ("sqrt(x1^2 + x2^2)", 2),
         ("(x3 - x4)^2 - 1 + (x2 - x1)/x4", 4),
         ("(x1 + x2)/2 + sqrt((x1 - x2)^2/4 + x3^2)", 3),
+        ("x1/x2 + 3/(x1*x3) - x2*x3/x4 + 0.4*x4/(x1*x2*x3) + 2*x4", 4),
     ],
 )
 def test_short_laws_are_seen_at_once(text, n_columns):
@@ -131,9 +132,11 @@ def test_roots_with_a_column_before_the_square_are_seen_at_once(law):
         "(x1 + x2*cos(x3))/(x2 + x1*sin(x3))",
         "1/(x1*x2/(x1 + log(x3)) + 2)",
         "(x1*x2 + 2*cos(x3))/(x2*x3 + x1*x2)",
+        "(x1 - x3)/(log(x1) - 2*log(x3) + x2)",
+        "x1*exp(-x2) + sqrt(x1^2*exp(-2*x2) + 2*x1*x3)",
     ],
 )
-def test_quotients_with_functions_of_a_column_are_seen_at_the_second_look(law):
+def test_quotients_and_roots_with_functions_are_seen_at_the_second_look(law):
     assert look(law, 3, low=1.2, second=True)
 
 

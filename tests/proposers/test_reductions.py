@@ -189,3 +189,46 @@ def test_a_factor_is_no_addend():
     y = X[:, 0] * np.log(X[:, 1] + X[:, 2])
 
     assert reduce(X, y)[0].outside == ()
+
+
+def test_a_factor_counts_although_another_one_makes_huge_values():
+    rng = np.random.default_rng(3)
+    X = np.column_stack([rng.uniform(-8, 8, 225), rng.uniform(0, 20, (225, 2)) + 0.1])
+    y = np.arctan(X[:, 0] / (X[:, 1] / 4 + 1.4)) * np.sqrt(X[:, 2])
+
+    smallest = reduce(X, y)[0]
+
+    assert smallest.factor == ("sqrt", "x3")
+
+
+def test_a_factor_shows_in_logarithms_of_what_spans_decades():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.uniform(1, 20, 225), 10 ** rng.uniform(-2, 2, (225, 3))])
+    v, a, b, c = X.T
+    y = v / np.sqrt(a**2 + (b - 1 / c) ** 2)
+
+    assert any(p.factor == "x1" and len(p.columns) == 3 for p in reduce(X, y))
+
+
+def test_differences_are_taken_before_units():
+    X = np.random.default_rng(1).uniform([90, 60, 5, 40], [300, 120, 55, 85], (225, 4))
+    a, b = X[:, 0] - X[:, 3], X[:, 1] - X[:, 2]
+    y = (a**1.5 - b**1.5) / np.log(a / b)
+
+    # A quotient of both is left, or both.
+    leaves = str(reduce(X, y)[0].columns.leaves)
+
+    assert str(("sub", "x1", "x4")) in leaves
+    assert str(("sub", "x2", "x3")) in leaves
+
+
+def test_units_may_count_by_halves():
+    X = draw(8, 3)
+    y = X[:, 0] ** 2 * np.log(1 + X[:, 1] / X[:, 0] ** 1.5) * np.exp(X[:, 2] / 3)
+
+    scaling = find_scaling(X, y)
+
+    assert (scaling.exponents, scaling.power) == ({0: 2, 1: 3}, 4)
+    changes, shift = scaling.powers(0)
+    assert (changes, shift) == ({1: -1.5}, 2)
+    assert reduce(X, y)[0].columns.leaves[0] != "x1"

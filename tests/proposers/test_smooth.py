@@ -45,6 +45,15 @@ def test_a_rugged_law_is_not_taken_for_noise():
     assert suspected_noise(X.T, y) == (False, False)
 
 
+@pytest.mark.parametrize("law", ["log(abs(x1 - x2))*x3", "tanh(30*(x1 - 2))*x2 + x3"])
+def test_a_law_that_is_rugged_in_one_place_is_not_taken_for_noise(law):
+    X, y = drawn(law, n_rows=300)
+
+    # More rows hardly help the few that are near that place.
+    assert left_out_error(X.T, y) > 0.4 * left_out_error(X[:75].T, y[:75])
+    assert not suspected_noise(X.T, y)[0]
+
+
 def test_noise_is_possible_where_much_is_missed():
     X, y = drawn("sin(9*x1)*x2", n_columns=2, n_rows=300)
 

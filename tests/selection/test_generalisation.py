@@ -264,6 +264,21 @@ def test_of_many_rows_a_pole_between_them_is_avoided_where_another_is_as_good(
     assert (chosen == short.expression) == is_kept
 
 
+@pytest.mark.parametrize(("share", "is_kept"), [(5e-3, False), (0.0, True)])
+def test_only_what_is_exact_may_have_a_pole_between_the_rows(share, is_kept):
+    rng = np.random.default_rng(1)
+    X = rng.uniform(0.0, 1.0, size=(300, 2))
+    law = Expression.from_infix("x1 + x2 + 0.00002/(x1 - 0.5003)")
+    y = law.evaluate(X) + np.sqrt(share / 6) * rng.normal(size=300)
+    pole, line = (
+        candidate_for(t, X, y)
+        for t in ("x1 + x2 + C/(x1 - 0.5003)", "C*x1 + C*x2 + C*sin(x1)")
+    )
+    assert pole.bits < line.bits
+
+    assert (best_in_general([pole, line], X, y) == pole.expression) == is_kept
+
+
 @pytest.mark.parametrize("seed", [1, 2, 6, 10])
 def test_a_wave_that_follows_the_largest_rows_does_not_replace_a_certain_law(seed):
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from sklearn_chatsr.expressions import OPERATORS
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, Sum
-from sklearn_chatsr.proposers.basis.monomials import polynomial
+from sklearn_chatsr.proposers.basis.monomials import laurent, polynomial
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit
 from sklearn_chatsr.proposers.basis.task import EXACT, Task
 from sklearn_chatsr.proposers.basis.terms import Array, Terms
@@ -30,6 +31,8 @@ FUNCTIONS = (
     (("log",),),
     (("sqrt",),),
 )
+# Powers of which all products are taken.
+_LAURENT = ((1, -1), (1, -1, 2), (1, -1, 2, -2))
 _PAIRED_BY = ("sub", "mul", "div", "add")
 _FEW, _MOST_PAIRED = 4, 6  # columns
 
@@ -63,6 +66,11 @@ def dense_fits(
         if terms is None or not np.isfinite(terms.values).all():
             break
         yield from _dense_sums(task, terms, divided)
+    for exponents in _LAURENT:
+        terms = laurent(task.columns, exponents, min(room, _MOST_DENSE))
+        if terms is None or not np.isfinite(terms.values).all():
+            break
+        yield from _dense_sums(task, terms, transforms)
     for leaf, column in zip(task.columns.leaves, task.columns.values, strict=True):
         yield from _with_functions(task, transforms, leaf, column)
 
@@ -115,6 +123,21 @@ def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
             yield from roots
             if roots:
                 return
+
+
+def dense_roots_with_functions(
+    task: Task, out_of_time: Callable[[], bool]
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Roots of quadratic equations that may hold functions of one column."""
+    one = np.ones_like(task.y)
+    for leaf, column in zip(task.columns.leaves, task.columns.values, strict=True):
+        for functions in FUNCTIONS:
+            if out_of_time():
+                return
+            extended = task.columns.with_functions(leaf, column, functions)
+            if np.isfinite(extended.values).all():
+                wider = replace(task, columns=extended)
+                yield from _dense_roots_over(wider, "1", one)
 
 
 def _dense_roots_over(

@@ -18,6 +18,7 @@ from sklearn_chatsr.proposers.basis.dense import (
     dense_fits,
     dense_fits_of_pairs,
     dense_roots,
+    dense_roots_with_functions,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.library import Caps
@@ -129,6 +130,7 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
         found += dense_quotients_with_functions(task, task.transforms, out_of_time)
         # A polynomial of cosines may be a wave of another frequency, at length.
         found += quotients_with_a_wave(task, out_of_time)
+        found += dense_roots_with_functions(task, out_of_time)
     if found:
         yield written(task, found)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement
+from itertools import product as product_of
 
 import numpy as np
 
@@ -122,6 +123,27 @@ def polynomial(columns: Columns, degree: int, most: int) -> Terms | None:
             values.append(np.prod([columns.values[j] for j in chosen], axis=0))
             trees.append(product([(columns.leaves[j], p) for j, p in powers]))
             order.append(float(total))
+    return Terms(np.array(values), trees, np.array(order))
+
+
+def laurent(columns: Columns, exponents: Sequence[int], most: int) -> Terms | None:
+    """Evaluate all products of some powers of the columns, each column at most once.
+
+    Returns
+    -------
+    Terms or None
+        None when there are more than so many of them, or a column passes zero.
+    """
+    if (len(exponents) + 1) ** len(columns) - 1 > most or np.any(columns.values == 0):
+        return None
+    values, trees, order = [], [], []
+    for chosen in product_of([0, *exponents], repeat=len(columns)):
+        powers = [(j, Fraction(p)) for j, p in enumerate(chosen) if p]
+        if powers:
+            factors = [columns.values[j] ** float(p) for j, p in powers]
+            values.append(np.prod(factors, axis=0))
+            trees.append(product([(columns.leaves[j], p) for j, p in powers]))
+            order.append(float(sum(map(abs, chosen))))
     return Terms(np.array(values), trees, np.array(order))
 
 

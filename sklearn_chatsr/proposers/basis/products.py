@@ -41,6 +41,8 @@ class Product(Formulation):
         Whether every column has a free power.
     row_weight : ndarray of shape (n_rows,), optional
         What residuals of y count.
+    any_power : bool
+        Whether powers stay as they are, however near to a half.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class Product(Formulation):
         *,
         with_columns: bool = True,
         row_weight: Array | None = None,
+        any_power: bool = False,
     ) -> None:
+        self.any_power = any_power
         nowhere_zero = np.all(columns.values != 0, axis=1)
         self.used = np.flatnonzero(nowhere_zero).tolist() if with_columns else []
         self.columns = columns
@@ -89,7 +93,7 @@ class Product(Formulation):
         are_powers = np.ones(len(powers), bool)
         are_powers[n_base - 1 :] = chosen < self.n_factors
         off = np.abs(powers - np.rint(2 * powers) / 2)[are_powers]
-        if off.max(initial=0.0) > _EXACT_POWER:
+        if off.max(initial=0.0) > _EXACT_POWER and not self.any_power:
             powers = self._likely_powers(values, are_powers)
         logs = self.base[:, 1:] @ powers[: n_base - 1]
         logs += powers[n_base - 1 :] @ values

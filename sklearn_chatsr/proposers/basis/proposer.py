@@ -17,6 +17,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
     second_look,
     third_look,
 )
+from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
 from sklearn_chatsr.proposers.basis.reductions import reduced
 from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.smooth import suspected_noise
@@ -125,6 +126,7 @@ class BasisProposer:
         # Nothing else comes to as many terms, and this takes a tenth of a second.
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
+        yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
@@ -143,8 +145,11 @@ class BasisProposer:
             found = first_look(*smaller, out_of_time)
             if found:
                 yield found
-            yield from unless(is_likely, look_at_few_terms(smaller[0], out_of_time))
+            yield from look_at_few_terms(smaller[0], out_of_time)
             yield from unless(is_likely, second_look(smaller[0], out_of_time))
+            yield from unless(
+                is_likely, look_for_open_constants(smaller[0], out_of_time)
+            )
             stages: Iterator[list[Tree] | None] = chain(
                 unless(is_possible, third_look(smaller[0], out_of_time)),
                 search_stages(*smaller, out_of_time, separated),

@@ -24,7 +24,7 @@ from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 from sklearn_chatsr.proposers.basis.trees import multiplied
 from sklearn_chatsr.proposers.basis.waves import Wave, strongest_waves
 
-_MOST_ABOVE, _MOST_BELOW = 60, 30
+_MOST_ABOVE, _MOST_BELOW = 84, 30
 # Share of what is left of the largest combination of terms, for one that is nothing.
 _DEPENDENT = 1e-8
 # Degrees of dividend and divisor beside a wave; how far its frequency may be from the
@@ -55,15 +55,15 @@ def dense_quotients(
         above = polynomial(task.columns, degree, min(room, _MOST_ABOVE))
         if above is None or not np.isfinite(above.values).all():
             return
-        basis = _basis(Terms.join([one, above]).values[:, : task.n_fit])
+        basis = orthonormal_basis(Terms.join([one, above]).values[:, : task.n_fit])
         for below_degree in range(1, degree + 1):
             most = min(_MOST_BELOW, room - len(above) - 2)
             more = polynomial(task.columns, below_degree, most)
             if more is None:
                 break
-            below = _independent(Terms.join([one, more]), task.n_fit)
+            below = independent(Terms.join([one, more]), task.n_fit)
             found = False
-            for index, pivot in _pivots(targets, below.values[:, : task.n_fit], basis):
+            for index, pivot in pivots(targets, below.values[:, : task.n_fit], basis):
                 quotient = Quotient(
                     transforms[index], task.y, above, below, pivot, task.n_fit
                 )
@@ -78,7 +78,13 @@ def dense_quotients(
 def dense_quotients_with_functions(
     task: Task, transforms: Sequence[Transform], out_of_time: Callable[[], bool]
 ) -> Iterator[tuple[Formulation, Hit]]:
-    """Quotients of polynomials that may hold functions of one column."""
+    """Quotients of polynomials that may hold functions of one column.
+
+    And logarithms of all columns.
+    """
+    logarithms = task.columns.with_logarithms()
+    if len(logarithms) > len(task.columns) + 1:
+        yield from dense_quotients(replace(task, columns=logarithms), transforms, 2)
     for leaf, column in zip(task.columns.leaves, task.columns.values, strict=True):
         for functions in FUNCTIONS:
             if out_of_time():
@@ -123,9 +129,9 @@ def quotients_with_a_wave(
                     for tree in plain.trees
                 ]
             above = Terms(values, trees, np.tile(plain.order, 3))
-            basis = _basis(values[:, : task.n_fit])
+            basis = orthonormal_basis(values[:, : task.n_fit])
             target = task.y[None, : task.n_fit]
-            for _, pivot in _pivots(target, below.values[:, : task.n_fit], basis):
+            for _, pivot in pivots(target, below.values[:, : task.n_fit], basis):
                 others = above.take(np.arange(1, len(above)))
                 quotient = Quotient(
                     TRANSFORMS[0], task.y, others, below, pivot, task.n_fit
@@ -148,7 +154,7 @@ def _terms_beside(
     below = polynomial(task.columns, below_degree, room - 3 * len(plain) - 1)
     if below is None or not np.isfinite(plain.values).all():
         return None
-    below = _independent(Terms.join([Terms.one(len(task.y)), below]), task.n_fit)
+    below = independent(Terms.join([Terms.one(len(task.y)), below]), task.n_fit)
     # A target that is zero wherever a term is not says nothing about that term.
     size = np.linalg.norm((below.values * task.y)[:, : task.n_fit], axis=1)
     return (plain, below) if (np.isfinite(size) & (size > 0)).all() else None
@@ -175,7 +181,7 @@ def _tuned(
 
     def left(factor: float) -> float:
         above = _with_wave(plain.values[:, :n_fit], factor * wave.phase[:n_fit])
-        rest = _rest(target, below.values[:, :n_fit], _basis(above))[1]
+        rest = remainders(target, below.values[:, :n_fit], orthonormal_basis(above))[1]
         singular = np.linalg.svd(rest[0], compute_uv=False)
         return float(singular[-1] / max(singular[0], 1e-300))
 
@@ -196,14 +202,14 @@ def _with_wave(values: Array, phase: Array) -> Array:
     return np.concatenate([values, values * np.sin(phase), values * np.cos(phase)])
 
 
-def _basis(values: Array) -> Array:
+def orthonormal_basis(values: Array) -> Array:
     """Give orthonormal columns for the space of some terms, of shape (n_rows, n)."""
     length = np.maximum(np.linalg.norm(values, axis=1), 1e-300)
     basis: Array = np.linalg.qr(values.T / length)[0]
     return basis
 
 
-def _independent(terms: Terms, n_fit: int) -> Terms:
+def independent(terms: Terms, n_fit: int) -> Terms:
     """Leave out terms that those before them make up, such as sin(x)^2."""
     values = terms.values[:, :n_fit].T
     scale = np.maximum(np.linalg.norm(values, axis=0), 1e-300)
@@ -211,7 +217,7 @@ def _independent(terms: Terms, n_fit: int) -> Terms:
     return terms.take(np.flatnonzero(own > _DEPENDENT))
 
 
-def _pivots(targets: Array, below: Array, basis: Array) -> Iterator[tuple[int, int]]:
+def pivots(targets: Array, below: Array, basis: Array) -> Iterator[tuple[int, int]]:
     """Give targets with which a quotient may be exact, and its divisor's largest term.
 
     Parameters
@@ -223,7 +229,7 @@ def _pivots(targets: Array, below: Array, basis: Array) -> Iterator[tuple[int, i
     basis : ndarray of shape (n_rows, n_directions)
         An orthonormal basis of what the dividend may be.
     """
-    usable, rest = _rest(targets, below, basis)
+    usable, rest = remainders(targets, below, basis)
     # Squares lose half of the digits: what passes is looked at once more.
     eigenvalues = np.linalg.eigvalsh(rest @ rest.transpose(0, 2, 1))
     for place in np.flatnonzero(eigenvalues[:, 0] <= 1e-13 * eigenvalues[:, -1]):
@@ -232,7 +238,7 @@ def _pivots(targets: Array, below: Array, basis: Array) -> Iterator[tuple[int, i
             yield int(usable[place]), int(np.abs(directions[-1]).argmax())
 
 
-def _rest(
+def remainders(
     targets: Array, below: Array, basis: Array
 ) -> tuple[npt.NDArray[np.intp], Array]:
     """Give what the dividend leaves of divisors times targets, and of which targets."""

@@ -29,6 +29,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.scaling import SPAN, Scaling, find_scaling
 from sklearn_chatsr.proposers.basis.smooth import (
     PRESENT,
+    coordinates,
     degree_for,
     f_statistics,
     is_absent,
@@ -54,6 +55,7 @@ _HIGHEST_DEGREE, _ROWS_PER_TERM = 10, 3
 _ENOUGH_PER_PARAMETER = 12  # rows
 _NEARLY = 0.8  # of what the model explains before a factor is divided out
 _TAIL = 0.02  # rows at either end of a column, where a polynomial is at its worst
+_PLAINLY = 1e-3  # share of the statistic of a column that is left beside a difference
 _POOR = 0.3  # a model that misses more of the variance has nothing to say
 
 
@@ -129,10 +131,8 @@ class Remainder:
         return sum(map(size, [self.factor, self.unit, *self.columns.leaves]))
 
     def _over(self, pivot: int, scaling: Scaling) -> Remainder:
-        sign = scaling.exponents[pivot]
         base, leaf = self.columns.values[pivot], self.columns.leaves[pivot]
-        shift = sign * scaling.power
-        changes = {j: -sign * a for j, a in scaling.exponents.items() if j != pivot}
+        changes, shift = scaling.powers(pivot)
         columns = self.columns.times_powers(pivot, changes)
         factor, unit = self.factor, self.unit
         if len(scaling.exponents) == 1:
@@ -182,7 +182,10 @@ def reduced(
                 smaller = _without_factor(problem)
             if smaller is None:
                 apart = apart or problem
-                smaller = problem.scaled(scaling) if scaling else _together(problem)
+                # A difference shows no longer when its columns are divided.
+                smaller = _together(problem, scaling.statistic if scaling else np.inf)
+                if smaller is None and scaling is not None:
+                    smaller = problem.scaled(scaling)
         if smaller is None:
             break
         before, problem = problem, smaller
@@ -208,7 +211,7 @@ def _without_addend(problem: Remainder) -> Remainder | None:
     degree = degree_for(X)
     if degree == 0:
         return None
-    features, n_columns = standardised(X), len(problem.columns)
+    features, n_columns = coordinates(X), len(problem.columns)
     for n_gone in range(1, min(2, n_columns - 1) + 1):
         best: tuple[float, tuple[int, ...], Tree, Array] | None = None
         for gone in combinations(range(n_columns), n_gone):
@@ -318,23 +321,39 @@ def _without_factor(problem: Remainder) -> Remainder | None:
     degree = degree_for(X)
     if degree == 0:
         return None
-    features = standardised(X)
+    features = coordinates(X)
+    model = np.hstack(polynomial_around(features, 0, degree))
+    measure, whole = _smoother(model, y)
     best: tuple[float, int, Tree, Array] | None = None
     for j in range(len(problem.columns)):
         factors = list(_factors(X[:, j], problem.columns.leaves[j]))
-        targets = [y, *(y / values for _, values in factors)]
+        targets = [measure(y), *(measure(y / values) for _, values in factors)]
         inside, outside = polynomial_around(features, j, degree)
         before, *after = f_statistics(outside, inside, np.array(targets))
         if before < PRESENT or not after:
             continue
-        k = int(np.argmin(after))
-        if not is_absent(after[k], before) or (best and best[0] < after[k]):
-            continue
-        # A wrong factor may leave a few huge values that nothing explains.
-        explained = 1.0 - missed(outside, targets[1 + k])
-        if explained > _NEARLY * (1.0 - missed(np.hstack([outside, inside]), y)):
-            best = (after[k], j, *factors[k])
+        for k in np.argsort(after, kind="stable"):
+            if not is_absent(after[k], before) or (best and best[0] < after[k]):
+                break
+            # A wrong factor may leave a few huge values that nothing explains.
+            if 1.0 - missed(outside, targets[1 + k]) > _NEARLY * (1.0 - whole):
+                best = (after[k], j, *factors[k])
+                break
     return _without_power(problem) if best is None else problem.divided(*best[1:])
+
+
+def _smoother(model: Array, y: Array) -> tuple[Callable[[Array], Array], float]:
+    """Choose what is smooth, the target or the logarithm of its size.
+
+    Beside it, what share the model misses.
+    """
+    plain = missed(model, y)
+    if not (np.all(y > 0) or np.all(y < 0)):
+        return np.asarray, plain
+    logarithm = missed(model, np.log(np.abs(y)))
+    if logarithm < plain:
+        return lambda values: np.log(np.abs(values)), logarithm
+    return np.asarray, plain
 
 
 def _without_power(problem: Remainder) -> Remainder | None:
@@ -343,7 +362,7 @@ def _without_power(problem: Remainder) -> Remainder | None:
     if not (np.all(y > 0) or np.all(y < 0)):
         return None
     target = np.log(np.abs(y))
-    features, degree = standardised(X), degree_for(X)
+    features, degree = coordinates(X), degree_for(X)
     best: tuple[float, int, float] | None = None
     for j, x in enumerate(X.T):
         if x.min() <= SPAN * x.max():
@@ -386,8 +405,11 @@ def _factors(x: Array, leaf: Tree) -> Iterator[tuple[Tree, Array]]:
 
 
 @np.errstate(all="ignore")
-def _together(problem: Remainder) -> Remainder | None:
-    """Put two columns together of which the law only knows one combination."""
+def _together(problem: Remainder, rival: float) -> Remainder | None:
+    """Put two columns together of which the law only knows one combination.
+
+    But not where the change of units with that F statistic says more.
+    """
     X, y = problem.columns.values.T, problem.y
     lowest, highest = np.quantile(X, [_TAIL, 1 - _TAIL], axis=0)
     inner = np.all((X - lowest) * (highest - X) >= 0, axis=1)
@@ -410,6 +432,9 @@ def _together(problem: Remainder) -> Remainder | None:
             inside, outside = polynomial_around(features, k, degree)
             [statistic] = f_statistics(outside, inside, target[None])
             if not is_absent(statistic, before) or (best and best[0] < statistic):
+                continue
+            is_plain = name in ("sub", "add") and statistic < _PLAINLY * before
+            if statistic > rival and not (is_plain and is_absent(statistic)):
                 continue
             mine, others = polynomial_around(np.delete(features, k, 1), j, degree)
             [present] = f_statistics(others, mine, target[None])

@@ -33,7 +33,7 @@ _BY_NAME = {t.name: t for t in TRANSFORMS}
 _OF_SPREAD = (0.2, 0.5, 1.0, 2.0, 4.0)
 _OF_BOUND = (1.001, 1.03, 1.15, 1.5, 2.5)
 # The target is within such a multiple of the scale.
-_BOUNDS = {
+BOUNDS = {
     "sin(y)": math.pi / 2,
     "cos(y)": math.pi,
     "tan(y)": math.pi / 2,
@@ -101,7 +101,7 @@ def _angles(y: Array) -> Iterator[Transform]:
     """Give the sine, cosine and tangent of the target as an angle of some unit."""
     for name in ("sin(y)", "cos(y)", "tan(y)"):
         for scale in (1.0, *_ANGULAR):
-            transform = _in_units(_BY_NAME[name], scale)
+            transform = in_units(_BY_NAME[name], scale)
             if transform.applies(y) and np.all(transform.forward(y) != 0):
                 yield transform
 
@@ -111,16 +111,16 @@ def _scaled(y: Array) -> Iterator[Transform]:
     spread, largest = float(y.std()), float(np.abs(y).max())
     for scale in (*_LOGARITHMIC, *(spread * s for s in _OF_SPREAD)):
         if largest < 300.0 * scale:
-            yield _in_units(_BY_NAME["exp(y)"], scale)
-    for name, bound in _BOUNDS.items():
+            yield in_units(_BY_NAME["exp(y)"], scale)
+    for name, bound in BOUNDS.items():
         smallest = largest / bound
         units = _ANGULAR if bound > 1.0 else ()
         for scale in (*units, *(smallest * s for s in _OF_BOUND)):
             if scale > smallest:
-                yield _in_units(_BY_NAME[name], scale)
+                yield in_units(_BY_NAME[name], scale)
 
 
-def _in_units(transform: Transform, scale: float) -> Transform:
+def in_units(transform: Transform, scale: float) -> Transform:
     """Give T(y / scale), whose inverse has a value beyond the range of T, too."""
     low, high = {"sin(y)": (-1, 1), "cos(y)": (-1, 1)}.get(transform.name, (None, None))
 

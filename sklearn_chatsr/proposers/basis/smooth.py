@@ -30,6 +30,7 @@ _DECADES = 1.5  # that a positive column spans where its logarithm stands for it
 # Shares of the variance that are missed: of a law that is plainly smooth, of what is
 # not; and of what a quarter of the rows misses, where it stays.
 _PREDICTED, _MUCH, _STAYS = 1e-7, 0.05, 0.4
+_USUAL = 0.8  # of the rows
 
 
 def degree_for(X: Array) -> int:
@@ -52,6 +53,15 @@ def standardised(X: Array) -> Array:
     scale = np.maximum(X.std(axis=0), 1e-300)
     standard: Array = (X - X.mean(axis=0)) / scale
     return standard
+
+
+def coordinates(X: Array) -> Array:
+    """Give standardised columns, the logarithms of those that span decades."""
+    found = X.copy()
+    for j, x in enumerate(X.T):
+        if x.min() > 0 and np.log10(x.max()) - np.log10(x.min()) > _DECADES:
+            found[:, j] = np.log10(x)
+    return standardised(found)
 
 
 def polynomial_around(
@@ -160,12 +170,13 @@ def suspected_noise(values: Array, target: Array) -> tuple[bool, bool]:
     is_possible : bool
         Or much is missed, which a rugged law may explain as well.
     """
-    error = left_out_error(values, target)
+    error, usual = _left_out(values, target)
     if error <= _PREDICTED:
         return False, False
     n_few = min(len(target), _KERNEL_ROWS) // 4
-    before = left_out_error(values[:, :n_few], target[:n_few])
-    is_likely = error > _STAYS * before
+    # Noise is on all rows; what a law hides from its neighbours may be on a few.
+    _, before = _left_out(values[:, :n_few], target[:n_few])
+    is_likely = usual > _STAYS * before
     return is_likely, is_likely or error > _MUCH
 
 
@@ -187,14 +198,13 @@ def left_out_error(values: Array, target: Array) -> float:
     float
         0 where nothing is missed, 1 where nothing is predicted.
     """
+    return _left_out(values, target)[0]
+
+
+def _left_out(values: Array, target: Array) -> tuple[float, float]:
+    """Give the error of all rows, and that of those that are missed least."""
     rows = slice(_KERNEL_ROWS)
-    features = []
-    for column in values:
-        x = column[rows]
-        if x.min() > 0 and np.ptp(np.log10(x)) > _DECADES:
-            x = np.log10(x)
-        features.append(x)
-    X = standardised(np.column_stack(features))
+    X = coordinates(values[:, rows].T)
     targets = [target[rows]]
     if np.all(targets[0] > 0) or np.all(targets[0] < 0):
         targets.append(np.log(np.abs(targets[0])))
@@ -202,17 +212,20 @@ def left_out_error(values: Array, target: Array) -> float:
     squares = np.sum(np.square(X), axis=1)
     distance = np.maximum(squares[:, None] + squares - 2.0 * X @ X.T, 0.0)
     distance /= X.shape[1]
-    least = 1.0
+    least, least_usual, n_usual = 1.0, 1.0, max(1, int(_USUAL * len(X)))
     for width in _WIDTHS:
         # The constant is an offset.
         kernel = 1.0 + np.exp(-distance / (2.0 * width * width))
         if not (np.isfinite(kernel).all() and np.isfinite(Y).all()):
-            return 1.0
+            return 1.0, 1.0
         sizes, vectors = np.linalg.eigh(kernel)
         turned = vectors.T @ Y
         for ridge in _RIDGES:
             inverse = 1.0 / (np.maximum(sizes, 0.0) + ridge)
             own = np.square(vectors) @ inverse
             left = vectors @ (inverse[:, None] * turned) / own[:, None]
-            least = min(least, float(np.mean(np.square(left), axis=0).min()))
-    return least
+            errors = np.sort(np.square(left), axis=0)
+            least = min(least, float(np.mean(errors, axis=0).min()))
+            usual = float(np.mean(errors[:n_usual], axis=0).min())
+            least_usual = min(least_usual, usual)
+    return least, least_usual

@@ -178,8 +178,8 @@ class Columns:
             (*rest.positive, bool(np.all(value > 0))),
         )
 
-    def times_powers(self, pivot: int, exponents: Mapping[int, int]) -> Columns:
-        """Multiply columns by whole powers of another one, which leaves.
+    def times_powers(self, pivot: int, exponents: Mapping[int, Fraction]) -> Columns:
+        """Multiply columns by powers of another one, which leaves.
 
         What comes out is in the units of the data where it is of ordinary size there:
         a pure number means something beside a one.
@@ -188,13 +188,13 @@ class Columns:
         ----------
         pivot : int
             The column that leaves.
-        exponents : dict of int to int
+        exponents : dict of int to Fraction
             Its powers by column.
         """
         values, leaves = self.values.copy(), list(self.leaves)
         for j, exponent in exponents.items():
             values[j] *= self.values[pivot] ** float(exponent)
-            whole = ("mul", leaves[j], power(self.leaves[pivot], Fraction(exponent)))
+            whole = ("mul", leaves[j], power(self.leaves[pivot], exponent))
             parts = {t: p for t, p in factors(whole).items() if p != 0}
             plain: dict[Tree, Fraction] = {
                 t: p for t, p in parts.items() if not isinstance(t, float)
