@@ -104,6 +104,13 @@ def test_nothing_is_found_in_noise_nor_without_time():
             assert not list(search(task_of(X, y), lambda: True))
 
 
+def test_columns_may_be_equal_and_constant():
+    _, X, y = drawn("x1*exp(-0.43*x2) + x2*x3")
+    X = np.column_stack([X, X[:, 0], np.full(len(X), 2.0)])
+
+    assert exact(X, y)
+
+
 def test_many_columns_are_left_to_others():
     X = np.random.default_rng(0).uniform(1, 2, (200, 7))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sklearn_chatsr.proposers.basis.terms import Columns
 
@@ -12,6 +13,20 @@ def test_columns_in_ordinary_units_stay():
 
     assert columns.leaves == ["x1", "x2", "x3"]
     np.testing.assert_array_equal(columns.values, X.T)
+
+
+def test_columns_of_about_the_same_size_keep_a_common_unit():
+    X = np.random.default_rng(0).uniform(
+        [2e-4, 3e-5, 300, 4e7], [3e-3, 7e-5, 600, 6e8], (50, 4)
+    )
+
+    columns = Columns.of(X)
+
+    # Their difference is one in any unit that both have.
+    assert columns.values[0] - columns.values[1] == pytest.approx(
+        1e4 * (X[:, 0] - X[:, 1])
+    )
+    assert columns.leaves[2:] == [("mul", 0.01, "x3"), ("mul", 1e-8, "x4")]
 
 
 def test_with_one_column_in_strange_units_all_are_near_one():

@@ -151,13 +151,13 @@ def curves(columns: Columns) -> Iterator[Curve]:
 
 
 def _of_one(leaf: Tree, x: Array) -> Iterator[Curve]:
-    low, high, spread = float(x.min()), float(x.max()), float(x.std())
+    low, high = float(x.min()), float(x.max())
     if low > 0:
         yield Curve(lambda p: x**p, lambda p: ("pow", leaf, p), _POWERS)
     yield _exponential(leaf, x)
     if low < 0 < high:
         yield _exponential(("sq", leaf), x * x)
-    slopes = [k / spread for k in _SLOPES]
+    slopes = [k / _spread(x) for k in _SLOPES]
     yield Curve(lambda p: np.tanh(p * x), lambda p: ("tanh", ("mul", p, leaf)), slopes)
     yield Curve(
         lambda p: np.arctan(p * x), lambda p: ("atan", ("mul", p, leaf)), slopes
@@ -226,8 +226,12 @@ def _composed(
 
 
 def _exponential(leaf: Tree, x: Array) -> Curve:
-    slopes = [s * k / float(x.std()) for k in _SLOPES for s in (1.0, -1.0)]
+    slopes = [s * k / _spread(x) for k in _SLOPES for s in (1.0, -1.0)]
     return Curve(lambda p: np.exp(p * x), lambda p: ("exp", ("mul", p, leaf)), slopes)
+
+
+def _spread(x: Array) -> float:
+    return max(float(x.std()), 1e-300)
 
 
 def tuned(left: Callable[[Array], Array], numbers: Array, most: int) -> Array:

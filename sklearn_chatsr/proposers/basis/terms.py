@@ -14,6 +14,7 @@ from sklearn_chatsr.expressions.expression import Tree
 
 Array = npt.NDArray[np.float64]
 
+_MOST_DECADES = 2  # between the sizes of columns that keep a common unit
 # The powers that have a name.
 ROOTS = {"sq": Fraction(2), "cube": Fraction(3), "sqrt": Fraction(1, 2)}
 ROOTS |= {"cbrt": Fraction(1, 3), "inv": Fraction(-1)}
@@ -95,16 +96,16 @@ class Columns:
     def of(cls, X: Array) -> Columns:
         """Scale the columns of X, of shape (n_rows, n_features).
 
-        When one of them is in strange units, all are scaled.
+        When one of them is in strange units, all are scaled; those of about the same
+        size likewise, since they may be the same quantity.
         """
         table = X.T.copy()
         leaves: list[Tree] = [variable(j) for j in range(len(table))]
         if any(map(_is_strange, table)):
-            for j, column in enumerate(table):
-                scale = power_of_ten(column)
-                if scale != 1.0:
-                    table[j] /= scale
-                    leaves[j] = ("mul", 1.0 / scale, leaves[j])
+            for j, exponent in enumerate(_common_powers(table)):
+                if exponent != 0:
+                    table[j] *= 10.0**-exponent
+                    leaves[j] = ("mul", 10.0**-exponent, leaves[j])
         positive = tuple(bool(np.all(row > 0)) for row in table)
         return cls(table, leaves, positive)
 
@@ -217,6 +218,21 @@ def power_of_ten(values: Array, lowest: float = 1.0) -> float:
     """Give the power of ten that brings values into [lowest, 10 * lowest)."""
     size = _typical(values)
     return 1.0 if size == 0.0 else float(10.0 ** np.floor(np.log10(size / lowest)))
+
+
+def _common_powers(table: Array) -> list[int]:
+    """Give the power of ten of each column, the same for neighbours in size."""
+    exponents = [round(np.log10(power_of_ten(column))) for column in table]
+    common = exponents.copy()
+    group: list[int] = []
+    for j in sorted(range(len(table)), key=exponents.__getitem__):
+        if group and exponents[j] - exponents[group[0]] > _MOST_DECADES:
+            group = []
+        group.append(j)
+        middle = (exponents[group[0]] + exponents[j]) // 2
+        for k in group:
+            common[k] = middle
+    return common
 
 
 def _is_strange(values: Array) -> bool:
