@@ -34,6 +34,7 @@ _FIT_ROWS, _CHECK_ROWS = 128, 172
 _WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 MB
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
+_AMPLE = 6.0  # seconds left
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 
 
@@ -65,8 +66,9 @@ class BasisProposer:
     ) -> Iterator[Sequence[Expression]]:
         """Yield batches of formulas; see `Proposer`.
 
-        The first turn is a first look, the second one ends with sums of a few terms;
-        the slower stages follow.
+        The first turn is a first look, and where nothing speaks of noise a second one,
+        also at smaller problems; the next one ends with sums of a few terms; the slower
+        stages follow.
         """
 
         def out_of_time() -> bool:
@@ -111,10 +113,13 @@ class BasisProposer:
         whole = partial(with_factors, number, "1")
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
-        yield []
+        is_likely, is_possible = suspected_noise(columns.values, y)
+        # Where nothing speaks of noise the others can wait, if there is time for them.
+        others_wait = not is_possible and problem.seconds_left() > _AMPLE
+        if not others_wait:
+            yield []
         # They take seconds, and see nothing in noise: there they wait a turn.
         waiting: list[Iterator[list[Tree]]] = []
-        is_likely, is_possible = suspected_noise(columns.values, y)
 
         def unless(waits: bool, look: Iterator[list[Tree]]) -> Iterator[list[Tree]]:
             if not waits:
@@ -126,7 +131,6 @@ class BasisProposer:
         # Nothing else comes to as many terms, and this takes a tenth of a second.
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
-        yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         problems = [
             *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
@@ -134,7 +138,7 @@ class BasisProposer:
         ]
         # Searched once, by the search that is the first to come so far.
         separated = separable([p for p in problems if len(p[0])], out_of_time)
-        searches: list[Iterator[list[Tree] | None]] = []
+        smaller_problems = []
         for part in parts:
             wrap = partial(part.formulas, number)
             if len(part.columns) == 0:
@@ -145,6 +149,12 @@ class BasisProposer:
             found = first_look(*smaller, out_of_time)
             if found:
                 yield found
+            smaller_problems.append((part, wrap, smaller))
+        if others_wait:
+            yield []
+        yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
+        searches: list[Iterator[list[Tree] | None]] = []
+        for part, wrap, smaller in smaller_problems:
             yield from look_at_few_terms(smaller[0], out_of_time)
             yield from unless(is_likely, second_look(smaller[0], out_of_time))
             yield from unless(
