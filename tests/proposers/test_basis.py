@@ -160,9 +160,11 @@ def test_the_same_seed_gives_the_same_formulas():
     assert first_batches(3) == first_batches(3)
 
 
-@pytest.mark.parametrize(("noise", "turns"), [(0.0, 1), (0.5, 2)])
-def test_looks_for_laws_without_noise_wait_where_there_is_noise(
-    noise, turns, monkeypatch
+@pytest.mark.parametrize(
+    ("noise", "seconds", "turns"), [(0.0, 30.0, 0), (0.0, 5.0, 1), (0.5, 30.0, 2)]
+)
+def test_looks_for_laws_without_noise_wait_where_there_is_noise_or_little_time(
+    noise, seconds, turns, monkeypatch
 ):
     rng = np.random.default_rng(4)
     X = rng.uniform(0.5, 4, (200, 2))
@@ -178,7 +180,8 @@ def test_looks_for_laws_without_noise_wait_where_there_is_noise(
     monkeypatch.setattr(proposer, "first_look", lambda *_: ["x1"])
     monkeypatch.setattr(proposer, "reduced", lambda *_: [])
     monkeypatch.setattr(proposer, "search_stages", lambda *_: iter([None]))
-    for batch in BasisProposer().propose(problem(X, y), np.random.default_rng(0)):
+    task = problem(X, y, deadline=time.monotonic() + seconds)
+    for batch in BasisProposer().propose(task, np.random.default_rng(0)):
         ended += not batch
         if looked or ended > 4:
             break
