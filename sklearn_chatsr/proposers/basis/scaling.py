@@ -38,9 +38,6 @@ _LARGEST = 3  # exponent
 _LARGEST_SHARE, _LIKEWISE, _SMALLEST_SHARE = 0.02, 30.0, 1e-6
 _FARTHEST = 0.04  # of a power from a half
 _MOST_TRIED = 8
-# An F statistic that ends the search, and what share of that of a simpler direction
-# speaks for another one.
-_PLAINLY_ABSENT, _BETTER = 1.5, 0.6
 # Of a column that comes closer to 0, in units of its maximum, logarithms have a tail.
 SPAN = 1e-3
 _TAIL, _ENOUGH_ROWS = 0.02, 0.7  # of the maximum; of the rows
@@ -178,7 +175,6 @@ def _find(
     limit = max(_LIKEWISE * least, _SMALLEST_SHARE)
     # Directions are in the order of their complexity.
     tried = np.flatnonzero(share < min(limit, _LARGEST_SHARE))[:_MOST_TRIED]
-    best: Scaling | None = None
     for direction in directions[tried]:
         used = np.flatnonzero(direction)
         power = Fraction(round(2 * float(mean @ direction)), 2)
@@ -197,11 +193,8 @@ def _find(
             before, after = _influence(found, data, in_logarithms, highest)
             if not is_absent(after, before):
                 continue
-        if best is None or after < _BETTER * best.statistic:
-            best = replace(found, statistic=after)
-        if after < _PLAINLY_ABSENT:
-            break
-    return best
+        return replace(found, statistic=after)
+    return None
 
 
 def _smooth_in_logarithms(
