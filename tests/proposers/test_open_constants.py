@@ -59,7 +59,7 @@ def test_one_constant_inside_and_one_around_are_found(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "0.002*x1^3/(exp(3.7*x1/x2) - 1)",
+        "0.7*x1^1.4*x3/(exp(0.9*x2) - 1)",
         "2.9*x1^0.8*x2^-0.31*(1 + 0.47*x3/x2)^0.25",
         "x1*x2^1.5*(1 - exp(-0.17*x2*x3))",
         "-x3/log(1 + 0.6*x1/x2)",

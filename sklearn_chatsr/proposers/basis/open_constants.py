@@ -120,7 +120,7 @@ class _Design:
     ----------
     blocks : sequence of Terms
         Polynomials of the columns, of falling degrees: that of the sum itself, of the
-        factor of the curve, and of the factor of its square.
+        factor of the curve, and of the factor of its square, if there is one.
     n_fit : int
         The first so many rows are fitted.
     """

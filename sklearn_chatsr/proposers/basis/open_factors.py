@@ -66,8 +66,8 @@ def products_with_an_open_factor(
     target = _beside(target, base)
     arguments, _ = monomials(task.columns, _MOST_MONOMIALS)
     size = np.median(np.abs(arguments.values), axis=1)
-    arguments = arguments.take(np.flatnonzero(np.isfinite(size) & (size > 0)))
-    unit = 1.0 / np.median(np.abs(arguments.values), axis=1)
+    usable = np.flatnonzero(np.isfinite(size) & (size > 0))
+    arguments, unit = arguments.take(usable), 1.0 / size[usable]
     scaled = arguments.values[:, :n] * unit[:, None]
 
     def left(function: Callable[[Array], Array], row: Array, numbers: Array) -> Array:

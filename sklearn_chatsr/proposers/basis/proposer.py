@@ -34,7 +34,7 @@ _FIT_ROWS, _CHECK_ROWS = 128, 172
 _WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 MB
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
-_AMPLE = 6.0  # seconds left
+_AMPLE = 6.0  # seconds left, of which the others get enough even so
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 
 

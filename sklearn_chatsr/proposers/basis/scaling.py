@@ -254,7 +254,8 @@ def _directions(n: int) -> npt.NDArray[np.int_]:
     for count in range(1, min(_MOST_INVOLVED, n) + 1):
         some = []
         for exponents in product(values, repeat=count):
-            # One of two opposite directions; one column must be able to leave.
+            # One of two opposite directions; one column must be able to leave, by whole
+            # powers or by that of 3/2.
             plain = min(map(abs, exponents)) == 1
             if exponents[0] > 0 and (plain or set(map(abs, exponents)) == {2, 3}):
                 some.append(exponents)
