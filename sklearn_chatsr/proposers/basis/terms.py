@@ -96,16 +96,14 @@ class Columns:
     def of(cls, X: Array) -> Columns:
         """Scale the columns of X, of shape (n_rows, n_features).
 
-        When one of them is in strange units, all are scaled; those of about the same
-        size likewise, since they may be the same quantity.
+        Those in ordinary units stay as they are: beside ``0.3`` a one means something.
         """
         table = X.T.copy()
         leaves: list[Tree] = [variable(j) for j in range(len(table))]
-        if any(map(_is_strange, table)):
-            for j, exponent in enumerate(_common_powers(table)):
-                if exponent != 0:
-                    table[j] *= 10.0**-exponent
-                    leaves[j] = ("mul", 10.0**-exponent, leaves[j])
+        for j, exponent in enumerate(_strange_powers(table)):
+            if exponent != 0:
+                table[j] *= 10.0**-exponent
+                leaves[j] = ("mul", 10.0**-exponent, leaves[j])
         positive = tuple(bool(np.all(row > 0)) for row in table)
         return cls(table, leaves, positive)
 
@@ -220,12 +218,20 @@ def power_of_ten(values: Array, lowest: float = 1.0) -> float:
     return 1.0 if size == 0.0 else float(10.0 ** np.floor(np.log10(size / lowest)))
 
 
-def _common_powers(table: Array) -> list[int]:
-    """Give the power of ten of each column, the same for neighbours in size."""
+def _strange_powers(table: Array) -> list[int]:
+    """Give the power of ten of each column that is divided by one; 0 for the others.
+
+    Columns of about the same size may be the same quantity: those in strange units have
+    a power in common, or keep their unit beside one that does.
+    """
     exponents = [round(np.log10(power_of_ten(column))) for column in table]
-    common = exponents.copy()
+    strange = [j for j, column in enumerate(table) if _is_strange(column)]
+    ordinary = [e for j, e in enumerate(exponents) if j not in strange]
+    common = [0] * len(table)
     group: list[int] = []
-    for j in sorted(range(len(table)), key=exponents.__getitem__):
+    for j in sorted(strange, key=exponents.__getitem__):
+        if any(abs(exponents[j] - e) <= 1 for e in ordinary):
+            continue
         if group and exponents[j] - exponents[group[0]] > _MOST_DECADES:
             group = []
         group.append(j)
