@@ -26,13 +26,22 @@ def test_columns_of_about_the_same_size_keep_a_common_unit():
     assert columns.values[0] - columns.values[1] == pytest.approx(
         1e4 * (X[:, 0] - X[:, 1])
     )
-    assert columns.leaves[2:] == [("mul", 0.01, "x3"), ("mul", 1e-8, "x4")]
+    assert columns.leaves[2:] == ["x3", ("mul", 1e-8, "x4")]
 
 
-def test_with_one_column_in_strange_units_all_are_near_one():
-    X = np.random.default_rng(0).uniform([1e-9, 50], [9e-9, 700], (50, 2))
+def test_beside_one_in_strange_units_the_others_stay():
+    X = np.random.default_rng(0).uniform([1e-9, 0.1, 50], [9e-9, 0.6, 700], (50, 3))
 
     columns = Columns.of(X)
 
-    assert np.all(np.median(columns.values, axis=1) >= 1)
-    assert np.all(np.median(columns.values, axis=1) < 10)
+    assert 1 <= np.median(columns.values[0]) < 10
+    # A share, of which one is the whole.
+    assert columns.leaves[1:] == ["x2", "x3"]
+
+
+def test_one_in_strange_units_stays_beside_one_of_about_the_same_size():
+    X = np.random.default_rng(0).uniform([200, 1100], [900, 3000], (50, 2))
+
+    columns = Columns.of(X)
+
+    assert columns.leaves == ["x1", "x2"]
