@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -18,7 +19,8 @@ from sklearn_chatsr.proposers.basis.first_look import (
     third_look,
 )
 from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
-from sklearn_chatsr.proposers.basis.reductions import reduced
+from sklearn_chatsr.proposers.basis.reductions import Remainder, reduced
+from sklearn_chatsr.proposers.basis.relations import reduced_by_slopes
 from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.smooth import suspected_noise
 from sklearn_chatsr.proposers.basis.stages import search_stages
@@ -35,7 +37,17 @@ _WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 M
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
 _AMPLE = 6.0  # seconds left, of which the others get enough even so
+_ENOUGH = 2.5  # seconds left, for processes
+_CLEAR = 1e-3  # relative error of rows that are left out, below which there is no noise
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A smaller problem: on few rows, and on many if there are more."""
+
+    remainder: Remainder
+    tasks: tuple[Task, Task | None]
 
 
 class BasisProposer:
@@ -132,46 +144,49 @@ class BasisProposer:
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
-        problems = [
-            *((p.columns, p.y, partial(p.formulas, number)) for p in parts),
-            (columns, y, whole),
-        ]
-        # Searched once, by the search that is the first to come so far.
-        separated = separable([p for p in problems if len(p[0])], out_of_time)
-        smaller_problems = []
         for part in parts:
-            wrap = partial(part.formulas, number)
             if len(part.columns) == 0:
-                yield wrap(float(np.mean(part.y)))
-                continue
-            # Noise of y is as large as ever where y is divided.
-            smaller = self._tasks(part.columns, part.y, wrap, np.abs(part.divisor))
-            found = first_look(*smaller, out_of_time)
-            if found:
-                yield found
-            smaller_problems.append((part, wrap, smaller))
-        if others_wait:
-            yield []
-        yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
+                yield part.formulas(number, float(np.mean(part.y)))
+        parts = [part for part in parts if len(part.columns)]
+        looked_at = [self._part(part, number) for part in parts[:1]]
+        for part in looked_at:
+            yield first_look(*part.tasks, out_of_time)
+        if problem.seconds_left() > _ENOUGH:
+            reductions = reduced_by_slopes(columns, y, parts, out_of_time)
+            parts = reductions.parts
+            # No noise leaves so little.
+            if reductions.error < _CLEAR:
+                is_likely = is_possible = False
+        # Searched once, by the search that is the first to come so far.
+        wholes = [(p.columns, p.y, partial(p.formulas, number)) for p in parts]
+        separated = separable([*wholes, (columns, y, whole)], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
-        for part, wrap, smaller in smaller_problems:
-            yield from look_at_few_terms(smaller[0], out_of_time)
-            yield from unless(is_likely, second_look(smaller[0], out_of_time))
-            yield from unless(
-                is_likely, look_for_open_constants(smaller[0], out_of_time)
-            )
+        whole_look = look_for_open_constants(tasks[0], out_of_time)
+        for remainder in parts:
+            known = [part for part in looked_at if part.remainder is remainder]
+            part = known[0] if known else self._part(remainder, number)
+            few = part.tasks[0]
+            if not known:
+                yield first_look(*part.tasks, out_of_time)
+            yield from look_at_few_terms(few, out_of_time)
+            yield from unless(is_likely, _closer_look(few, out_of_time))
+            if others_wait and not searches:
+                yield []
             stages: Iterator[list[Tree] | None] = chain(
-                unless(is_possible, third_look(smaller[0], out_of_time)),
-                search_stages(*smaller, out_of_time, separated),
+                unless(is_possible, third_look(few, out_of_time)),
+                search_stages(*part.tasks, out_of_time, separated),
             )
-            if len(part.columns) == 1:
-                [leaf] = part.columns.leaves
-                curves = [t for tree in curves_of(leaf) for t in wrap(tree)]
+            if len(few.columns) == 1:
+                [leaf] = few.columns.leaves
+                curves = [t for tree in curves_of(leaf) for t in few.wrap(tree)]
                 stages = _with_last_word(stages, curves)
             # What lies between the smallest problem and the whole one waits a turn,
             # unless it is small as well.
-            waits = bool(searches) and 2 * len(part.columns) > len(columns)
+            waits = bool(searches) and 2 * len(few.columns) > len(columns)
             searches.append(chain([None], stages) if waits else stages)
+        if others_wait and not searches:
+            yield []
+        yield from unless(is_likely, whole_look)
         whole_look = third_look(tasks[0], out_of_time, beside_functions=True)
         yield from unless(is_possible, whole_look)
         searches.append(search_stages(*tasks, out_of_time, separated))
@@ -189,6 +204,13 @@ class BasisProposer:
             searches = unfinished
             if searches:
                 yield []
+
+    def _part(self, remainder: Remainder, number: Tree) -> _Part:
+        # Noise of y is as large as ever where y is divided.
+        weight = np.abs(remainder.divisor)
+        wrap = partial(remainder.formulas, number)
+        tasks = self._tasks(remainder.columns, remainder.y, wrap, weight)
+        return _Part(remainder, tasks)
 
     def _tasks(
         self,
@@ -217,6 +239,12 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
+
+
+def _closer_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+    """Yield exact laws with functions, and with constants, inside."""
+    yield from second_look(task, out_of_time)
+    yield from look_for_open_constants(task, out_of_time)
 
 
 def _with_last_word(

@@ -165,9 +165,9 @@ def _find(
     unit = np.ones_like(fitted) if data.is_log else fitted
     mean = unit @ slope / (unit @ unit)
     change = slope - np.outer(unit, mean)
-    directions = _directions(len(involved))
-    left = np.einsum("vi,ij,vj->v", directions, change.T @ change, directions)
-    share = left / (directions**2 @ np.sum(slope**2, axis=0))
+    ways = directions(len(involved))
+    left = np.einsum("vi,ij,vj->v", ways, change.T @ change, ways)
+    share = left / (ways**2 @ np.sum(slope**2, axis=0))
     share = np.where(np.isfinite(share), share, np.inf)
     least = float(share.min())
     if least > _LARGEST_SHARE:
@@ -175,7 +175,7 @@ def _find(
     limit = max(_LIKEWISE * least, _SMALLEST_SHARE)
     # Directions are in the order of their complexity.
     tried = np.flatnonzero(share < min(limit, _LARGEST_SHARE))[:_MOST_TRIED]
-    for direction in directions[tried]:
+    for direction in ways[tried]:
         used = np.flatnonzero(direction)
         power = Fraction(round(2 * float(mean @ direction)), 2)
         distance = abs(float(mean @ direction) - float(power))
@@ -247,7 +247,7 @@ def _influence(
 
 
 @cache
-def _directions(n: int) -> npt.NDArray[np.int_]:
+def directions(n: int) -> npt.NDArray[np.int_]:
     """Enumerate directions (n_directions, n) of small whole numbers, simple first."""
     values = [v for k in range(1, _LARGEST + 1) for v in (k, -k)]
     found = []

@@ -26,7 +26,7 @@ _KERNEL_ROWS = 300
 # Of the kernels, in root mean squares of the distance of two rows; and their ridges.
 _WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _RIDGES = 10.0 ** np.arange(-10.0, 2.0)
-_DECADES = 1.5  # that a positive column spans where its logarithm stands for it
+DECADES = 1.5  # that a positive column spans where its logarithm stands for it
 # Shares of the variance that are missed: of a law that is plainly smooth, of what is
 # not; and of what a quarter of the rows misses, where it stays.
 _PREDICTED, _MUCH, _STAYS = 1e-7, 0.05, 0.4
@@ -59,7 +59,7 @@ def coordinates(X: Array) -> Array:
     """Give standardised columns, the logarithms of those that span decades."""
     found = X.copy()
     for j, x in enumerate(X.T):
-        if x.min() > 0 and np.log10(x.max()) - np.log10(x.min()) > _DECADES:
+        if x.min() > 0 and np.log10(x.max()) - np.log10(x.min()) > DECADES:
             found[:, j] = np.log10(x)
     return standardised(found)
 

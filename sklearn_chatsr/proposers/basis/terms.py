@@ -170,10 +170,14 @@ class Columns:
             The two columns.
         """
         value = OPERATORS[name].numpy(self.values[j], self.values[k])
-        rest = self.keep([i for i in range(len(self)) if i not in (j, k)])
+        return self.instead_of([j, k], (name, self.leaves[j], self.leaves[k]), value)
+
+    def instead_of(self, gone: Sequence[int], leaf: Tree, value: Array) -> Columns:
+        """Put a quantity in the place of some columns."""
+        rest = self.keep([i for i in range(len(self)) if i not in gone])
         return Columns(
             np.concatenate([rest.values, value[None]]),
-            [*rest.leaves, (name, self.leaves[j], self.leaves[k])],
+            [*rest.leaves, leaf],
             (*rest.positive, bool(np.all(value > 0))),
         )
 
