@@ -36,9 +36,9 @@ _USUAL = 0.9  # of the rows: a few at the edges are predicted badly always
 # Relative errors of left out rows: of a model that has nothing to say, and of one that
 # cannot become better.
 _POOR, _SMALL, _PERFECT = 0.6, 1e-5, 1e-7
-# Shares of the error, at most, beside which a relation holds, and some of them do where
-# the error is large: there a column less makes up for what is not so.
-_GAIN, _LARGE, _CLEARLY = 0.75, 0.02, 0.2
+# Shares of the error, at most, beside which a relation holds, also where the error is
+# large; and beside which several do: there a column less makes up for what is not so.
+_GAIN, _LARGE_GAIN, _LARGE, _CLEARLY = 0.75, 0.97, 0.02, 0.2
 # Where a number is looked for, relative to two digits of it, and how closely; and how
 # much less well a shorter one may predict.
 _AROUND, _CLOSELY, _LIKEWISE = 0.06, 1e-4, 1.5
@@ -157,12 +157,15 @@ def reduced_by_slopes(
     if model is None or model.error > _POOR:
         return unknown
     holding: list[_Model] = []
-    for part in parts:
+    least = model.error
+    for part in reversed(parts):
         if len(part.columns) == 0:
             return unknown
         other = modelled(part, model)
-        if other is not None and other.error < max(_GAIN * model.error, _SMALL):
-            holding.append(other)
+        # The smaller ones rest on the larger ones.
+        if other is not None and other.error < max(_LARGE_GAIN * least, _SMALL):
+            holding.insert(0, other)
+            least = other.error
     found = [model]
     # What is hardly predicted better may be too small a problem.
     if holding and holding[0].error < max(_CLEARLY * model.error, _SMALL):
@@ -188,7 +191,8 @@ def _smaller(
     modelled: _Modelling, model: _Model, out_of_time: Callable[[], bool]
 ) -> _Model | None:
     """Give a problem with a column less that is predicted better, if there is one."""
-    limit = max(_GAIN * model.error, _PERFECT)
+    gain = _GAIN if model.error < _LARGE else _LARGE_GAIN
+    limit = max(gain * model.error, _PERFECT)
     tried: list[tuple[_Model, _Relation]] = []
     relations = [r for r in _relations(model) if r.missed < _VAGUE]
     relations.sort(key=lambda r: r.missed * r.complexity)
@@ -263,15 +267,10 @@ class _Modelling:
         start = None if before is None else _widths(problem.columns, before)
         models = [self._modelled(problem, m, _AGAIN, start) for m in _measures(y)]
         found = sorted(filter(None, models), key=lambda m: m.error)
-        found += [
-            m
-            for model in found[:_CONTINUED]
-            if (
-                m := self._modelled(
-                    problem, model.measure, _AGAIN, model.process.parameters
-                )
-            )
-        ]
+        for model in found[:_CONTINUED]:
+            own = model.process.parameters
+            farther = self._modelled(problem, model.measure, _AGAIN, own)
+            found += [farther] if farther is not None else []
         return min(found, key=lambda m: m.error, default=None)
 
     def _modelled(
