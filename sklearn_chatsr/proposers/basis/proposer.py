@@ -11,6 +11,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.exponents import look_at_exponents
 from sklearn_chatsr.proposers.basis.first_look import (
     first_look,
     look_at_few_terms,
@@ -152,10 +153,12 @@ class BasisProposer:
             smaller_problems.append((part, wrap, smaller))
         if others_wait:
             yield []
+        yield from unless(is_likely, look_at_exponents(tasks[0], out_of_time))
         yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
         searches: list[Iterator[list[Tree] | None]] = []
         for part, wrap, smaller in smaller_problems:
             yield from look_at_few_terms(smaller[0], out_of_time)
+            yield from unless(is_likely, look_at_exponents(smaller[0], out_of_time))
             yield from unless(is_likely, second_look(smaller[0], out_of_time))
             yield from unless(
                 is_likely, look_for_open_constants(smaller[0], out_of_time)
