@@ -14,7 +14,7 @@ least squares problems whose variables separate. SIAM Journal on Numerical Analy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -36,6 +36,8 @@ from sklearn_chatsr.proposers.basis.openings import (
     as_it_is,
     curves,
     open_transforms,
+    powers,
+    transforms_of_powers_of_logarithms,
     tuned,
 )
 from sklearn_chatsr.proposers.basis.quotients import (
@@ -102,7 +104,17 @@ def laws_with_open_constants(
         if design is None or out_of_time():
             break
         found = list(_polynomials(task, design, targets))
-        found = found or list(_with_a_curve(task, design, targets, out_of_time))
+        found = found or list(
+            _with_a_curve(
+                task,
+                design,
+                [*map(as_it_is, task.transforms), *targets],
+                curves(columns),
+                out_of_time,
+            )
+        )
+        if not found and degree == 1:
+            found = list(_powers_of_logarithms(task, out_of_time))
         yield from found
         if found:
             return
@@ -206,24 +218,38 @@ def _polynomials(
             )
 
 
+def _powers_of_logarithms(
+    task: Task, out_of_time: Callable[[], bool]
+) -> Iterator[tuple[Formulation, Hit]]:
+    """Look for powers of the logarithm of a sum of columns, or of their inverses.
+
+    One column may have any power, as in ``log(3/x1 + x2^1.3)^-2``.
+    """
+    targets = list(transforms_of_powers_of_logarithms(task.y))
+    design = _Design.of(task.columns.with_inverses(), 1, task.n_fit)
+    if design is None:
+        return
+    found = list(_polynomials(task, design, targets))
+    yield from found or _with_a_curve(
+        task, design, targets, powers(task.columns), out_of_time
+    )
+
+
 def _with_a_curve(
     task: Task,
     design: _Design,
     targets: Sequence[OpenTransform],
+    of_columns: Iterable[Curve],
     out_of_time: Callable[[], bool],
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Look for T(y) that is a polynomial of the columns and of one curve."""
-    grid = [
-        (target, u)
-        for target in (*map(as_it_is, task.transforms), *targets)
-        for u in target.grid
-    ]
+    grid = [(target, u) for target in targets for u in target.grid]
     values = np.array([target.at(u).forward(task.y) for target, u in grid])
     usable = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     grid = [place for place, is_usable in zip(grid, usable, strict=True) if is_usable]
     values = values[usable]
     ranked: list[tuple[float, int, Curve, float, OpenTransform, float]] = []
-    for curve in curves(task.columns):
+    for curve in of_columns:
         if out_of_time():
             return
         rest = [design.left(values, curve.values(u)) for u in curve.grid]

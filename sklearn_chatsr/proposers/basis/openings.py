@@ -33,6 +33,8 @@ _OF_POSITIVE: tuple[tuple[tuple[str, ...], Callable[[Array], Array]], ...] = (
     (("cube", "sqrt"), lambda v: v**1.5),
     (("cbrt",), np.cbrt),
 )
+# What makes a logarithm of a power of it.
+_OF_LOGARITHMS = ("1/y", "y^2", "sqrt(y)", "1/y^2", "1/sqrt(y)")
 _BY_NAME = {t.name: t for t in TRANSFORMS}
 
 
@@ -103,8 +105,37 @@ def open_transforms(y: Array) -> Iterator[OpenTransform]:
         )
 
 
+def transforms_of_powers_of_logarithms(y: Array) -> Iterator[OpenTransform]:
+    """Give exponentials of powers of the target, in units of their own.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        The target.
+    """
+    for name in _OF_LOGARITHMS:
+        inner = _BY_NAME[name]
+        if inner.applies(y):
+            spread = float(inner.forward(y).std())
+            for sign in (1.0, -1.0):
+                yield OpenTransform(
+                    partial(_exponential_below, inner, sign * spread), _SPREADS
+                )
+
+
 def _exponential_of(unit: float, u: float) -> Transform:
     return in_units(_BY_NAME["exp(y)"], unit * float(np.exp(u)))
+
+
+def _exponential_below(inner: Transform, unit: float, u: float) -> Transform:
+    outer = _exponential_of(unit, u)
+    return Transform(
+        f"{outer.name} of {inner.name}",
+        lambda y: outer.forward(inner.forward(y)),
+        lambda q: inner.inverse(outer.inverse(q)),
+        lambda y: outer.slope(inner.forward(y)) * inner.slope(y),
+        lambda t: inner.tree(outer.tree(t)),
+    )
 
 
 def _bounded(name: str, smallest: float, u: float) -> Transform:
@@ -150,10 +181,29 @@ def curves(columns: Columns) -> Iterator[Curve]:
         yield from _of_two(*pairs[i], *pairs[j], once=i < j)
 
 
+def powers(columns: Columns) -> Iterator[Curve]:
+    """Give open powers of the positive columns.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns.
+    """
+    for leaf, x, is_positive in zip(
+        columns.leaves, columns.values, columns.positive, strict=True
+    ):
+        if is_positive:
+            yield _to_open_power(leaf, x)
+
+
+def _to_open_power(leaf: Tree, x: Array) -> Curve:
+    return Curve(lambda p: x**p, lambda p: ("pow", leaf, p), _POWERS)
+
+
 def _of_one(leaf: Tree, x: Array) -> Iterator[Curve]:
     low, high = float(x.min()), float(x.max())
     if low > 0:
-        yield Curve(lambda p: x**p, lambda p: ("pow", leaf, p), _POWERS)
+        yield _to_open_power(leaf, x)
     yield _exponential(leaf, x)
     if low < 0 < high:
         yield _exponential(("sq", leaf), x * x)

@@ -12,6 +12,7 @@ import numpy as np
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.exponents import look_at_exponents
 from sklearn_chatsr.proposers.basis.first_look import (
     first_look,
     look_at_few_terms,
@@ -161,7 +162,10 @@ class BasisProposer:
         wholes = [(p.columns, p.y, partial(p.formulas, number)) for p in parts]
         separated = separable([*wholes, (columns, y, whole)], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
-        whole_look = look_for_open_constants(tasks[0], out_of_time)
+        whole_look: Iterator[list[Tree]] = chain(
+            look_at_exponents(tasks[0], out_of_time),
+            look_for_open_constants(tasks[0], out_of_time),
+        )
         for remainder in parts:
             known = [part for part in looked_at if part.remainder is remainder]
             part = known[0] if known else self._part(remainder, number)
@@ -243,6 +247,7 @@ class BasisProposer:
 
 def _closer_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     """Yield exact laws with functions, and with constants, inside."""
+    yield from look_at_exponents(task, out_of_time)
     yield from second_look(task, out_of_time)
     yield from look_for_open_constants(task, out_of_time)
 

@@ -122,6 +122,18 @@ class Columns:
         """Give some of the rows."""
         return Columns(self.values[:, index], self.leaves, self.positive)
 
+    def in_units_of_data(self) -> Columns:
+        """Take the numbers out of columns that are a number times the data's."""
+        values, leaves = self.values.copy(), list(self.leaves)
+        for j, leaf in enumerate(leaves):
+            parts = factors(leaf)
+            number = _number(parts)
+            if number != 1.0:
+                values[j] /= number
+                plain = [(t, p) for t, p in parts.items() if not isinstance(t, float)]
+                leaves[j] = product(plain)
+        return Columns(values, leaves, self.positive)
+
     def with_logarithms(self) -> Columns:
         """Add the logarithms of positive columns as columns of their own."""
         logs = [j for j, is_positive in enumerate(self.positive) if is_positive]
@@ -130,6 +142,15 @@ class Columns:
             np.concatenate([self.values, values]),
             [*self.leaves, *(("log", self.leaves[j]) for j in logs)],
             (*self.positive, *(bool(np.all(row > 0)) for row in values)),
+        )
+
+    def with_inverses(self) -> Columns:
+        """Add the inverses of columns that are positive or negative."""
+        signed = [j for j, x in enumerate(self.values) if x.min() * x.max() > 0]
+        return Columns(
+            np.concatenate([self.values, 1.0 / self.values[signed]]),
+            [*self.leaves, *(("inv", self.leaves[j]) for j in signed)],
+            (*self.positive, *(self.positive[j] for j in signed)),
         )
 
     def with_functions(
@@ -297,6 +318,11 @@ def factors(tree: Tree, atoms: Sequence[Tree] = ()) -> dict[Tree, Fraction]:
 
     collect(tree, Fraction(1))
     return found
+
+
+def number_in(tree: Tree) -> float:
+    """Multiply the numbers among the factors of a product."""
+    return _number(factors(tree))
 
 
 def _number(powers: Mapping[Tree, Fraction]) -> float:
