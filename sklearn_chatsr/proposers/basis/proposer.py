@@ -145,11 +145,11 @@ class BasisProposer:
         yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
-        for part in parts:
-            if len(part.columns) == 0:
-                yield part.formulas(number, float(np.mean(part.y)))
-        parts = [part for part in parts if len(part.columns)]
-        looked_at = [self._part(part, number) for part in parts[:1]]
+        for left in parts:
+            if len(left.columns) == 0:
+                yield left.formulas(number, float(np.mean(left.y)))
+        parts = [left for left in parts if len(left.columns)]
+        looked_at = [self._part(left, number) for left in parts[:1]]
         for part in looked_at:
             yield first_look(*part.tasks, out_of_time)
         if problem.seconds_left() > _ENOUGH:
@@ -166,9 +166,9 @@ class BasisProposer:
             look_at_exponents(tasks[0], out_of_time),
             look_for_open_constants(tasks[0], out_of_time),
         )
-        for remainder in parts:
-            known = [part for part in looked_at if part.remainder is remainder]
-            part = known[0] if known else self._part(remainder, number)
+        for left in parts:
+            known = [part for part in looked_at if part.remainder is left]
+            part = known[0] if known else self._part(left, number)
             few = part.tasks[0]
             if not known:
                 yield first_look(*part.tasks, out_of_time)

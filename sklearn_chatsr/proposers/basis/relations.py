@@ -222,9 +222,12 @@ def _tuned(modelled: _Modelling, model: _Model, relation: _Relation) -> _Model |
         other = modelled(at(Fraction(value)), model, likewise=True)
         return np.inf if other is None else other.error
 
-    ends = sorted((number * (1 - _AROUND), number * (1 + _AROUND)))
+    width = _AROUND * abs(number)
     best = minimize_scalar(
-        error, bounds=ends, method="bounded", options={"xatol": _CLOSELY * abs(number)}
+        error,
+        bounds=(number - width, number + width),
+        method="bounded",
+        options={"xatol": _CLOSELY * abs(number)},
     )
     for digits in (2, 3):
         short = Fraction(f"{best.x:.{digits}g}")
@@ -264,8 +267,8 @@ class _Modelling:
         if before is not None and likewise:
             start = _widths(problem.columns, before)
             return self._modelled(problem, before.measure, _AGAIN, start)
-        start = None if before is None else _widths(problem.columns, before)
-        models = [self._modelled(problem, m, _AGAIN, start) for m in _measures(y)]
+        begin = None if before is None else _widths(problem.columns, before)
+        models = [self._modelled(problem, m, _AGAIN, begin) for m in _measures(y)]
         found = sorted(filter(None, models), key=lambda m: m.error)
         for model in found[:_CONTINUED]:
             own = model.process.parameters
