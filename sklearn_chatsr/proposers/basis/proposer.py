@@ -150,15 +150,15 @@ class BasisProposer:
             found = first_look(*smaller, out_of_time)
             if found:
                 yield found
+            yield from unless(is_likely, look_at_exponents(smaller[0], out_of_time))
             smaller_problems.append((part, wrap, smaller))
+        yield from unless(is_likely, look_at_exponents(tasks[0], out_of_time))
         if others_wait:
             yield []
-        yield from unless(is_likely, look_at_exponents(tasks[0], out_of_time))
         yield from unless(is_likely, look_for_open_constants(tasks[0], out_of_time))
         searches: list[Iterator[list[Tree] | None]] = []
         for part, wrap, smaller in smaller_problems:
             yield from look_at_few_terms(smaller[0], out_of_time)
-            yield from unless(is_likely, look_at_exponents(smaller[0], out_of_time))
             yield from unless(is_likely, second_look(smaller[0], out_of_time))
             yield from unless(
                 is_likely, look_for_open_constants(smaller[0], out_of_time)
