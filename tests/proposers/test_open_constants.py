@@ -56,6 +56,16 @@ def test_one_constant_inside_and_one_around_are_found(text):
     assert min(e.size for e in found) <= 1.5 * law.size
 
 
+@pytest.mark.parametrize("power", ["2", "-2", "0.5", "-0.5", "-1"])
+def test_powers_of_a_logarithm_with_two_constants_inside_are_found(power):
+    law, X, y = drawn(f"(0.6*log(3/x1 + 1.7*x2^1.3))^({power})", low=1.0)
+
+    found = exact(X, y)
+
+    assert found
+    assert min(e.size for e in found) <= law.size + 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -9,7 +9,7 @@ logarithm of the target is linear in products of columns and logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import product as product_of
 
@@ -51,7 +51,7 @@ _EXPONENTS: tuple[tuple[Callable[[Array], Array], Callable[[Tree], Tree]], ...] 
     (lambda x: x + 1, lambda t: ("add", t, "1")),
     (lambda x: x / (x + 1), lambda t: ("div", t, ("add", t, "1"))),
 )
-_FEW, _LARGEST = 2, 60.0  # columns; size of a logarithm of a power
+_FEW, _LARGEST = 2, 60.0  # columns, or bases; size of a logarithm of a power
 # Degrees of dividend and divisor, for powers of the target and for the target itself.
 _OF_POWERS, _OF_TARGET = ((1, 1), (2, 1), (2, 2)), ((2, 2), (3, 2))
 # Places where the factor in front is looked for, and how far beyond the target's range
@@ -59,7 +59,7 @@ _OF_POWERS, _OF_TARGET = ((1, 1), (2, 1), (2, 2)), ((2, 2), (3, 2))
 _SCANNED, _BEYOND, _DEEPER = 40, 2.0, 0.5
 _LAW = 1e-9  # share of the length of a target that is left
 _MOST_EVALUATIONS = 80
-_EXACT, _MOST_IN_USE = 1e-19, 10  # share of the variance that is missed; terms
+_EXACT, _MOST_IN_USE = 1e-22, 10  # share of the variance that is missed; terms
 
 
 def look_at_exponents(
@@ -209,7 +209,11 @@ def _with_powers(columns: Columns, j: int) -> Iterator[Columns]:
     if not bases:
         return
     opposite: Tree = ("neg", leaf)
-    for signs in product_of((1.0, -1.0), repeat=len(bases)):
+    # Of many bases all have the same sign.
+    choices: Iterable[tuple[float, ...]] = product_of((1.0, -1.0), repeat=len(bases))
+    if len(bases) > _FEW:
+        choices = [(sign,) * len(bases) for sign in (1.0, -1.0)]
+    for signs in choices:
         added = np.array(
             [columns.values[i] ** (s * x) for i, s in zip(bases, signs, strict=True)]
         )

@@ -172,6 +172,7 @@ class BasisProposer:
             few = part.tasks[0]
             if not known:
                 yield first_look(*part.tasks, out_of_time)
+            yield from unless(is_likely, look_at_exponents(few, out_of_time))
             yield from look_at_few_terms(few, out_of_time)
             yield from unless(is_likely, _closer_look(few, out_of_time))
             if others_wait and not searches:
@@ -247,7 +248,6 @@ class BasisProposer:
 
 def _closer_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     """Yield exact laws with functions, and with constants, inside."""
-    yield from look_at_exponents(task, out_of_time)
     yield from second_look(task, out_of_time)
     yield from look_for_open_constants(task, out_of_time)
 
