@@ -8,6 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.boxes import (
+    quotients_in_boxes,
+    quotients_of_roots_in_boxes,
+)
 from sklearn_chatsr.proposers.basis.combinations import (
     Found,
     fitted_pairs,
@@ -76,6 +80,7 @@ def first_look(
         found = list(dense_quotients(task, transforms))
     # A quotient of many terms may be an approximation.
     if all(len(hit.chosen) > _FEW_TERMS for _, hit in found):
+        found += quotients_in_boxes(task, out_of_time)
         found += dense_roots(task)
     library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
@@ -128,6 +133,7 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
     found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
     if not found:
         found += dense_quotients_with_functions(task, task.transforms, out_of_time)
+        found += quotients_of_roots_in_boxes(task, out_of_time)
         # A polynomial of cosines may be a wave of another frequency, at length.
         found += quotients_with_a_wave(task, out_of_time)
         found += dense_roots_with_functions(task, out_of_time)
