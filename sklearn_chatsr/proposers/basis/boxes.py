@@ -1,7 +1,7 @@
 """Quotients of polynomials whose degree is bounded column by column.
 
-In ``x1*x2^3/(1 + x1*x3) - x3^2`` no exponent is large, and yet the terms of that total
-degree are too many for the rows. The exponents of a law are in a box. What fits in a
+In ``(x1^3*x2^2 - x3)/(x2^2 + x1*x3)`` no exponent is large, and yet the terms of that
+total degree are too many for the rows. The exponents of a law are in a box. What fits in a
 box fits in each that holds it, so only the largest boxes that the rows carry are looked
 at. One that holds the law is made smaller until nothing can be left out: then there is
 one quotient only, and its terms are those of the law.

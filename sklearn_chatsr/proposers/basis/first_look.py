@@ -25,6 +25,7 @@ from sklearn_chatsr.proposers.basis.dense import (
     dense_roots_with_functions,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
+from sklearn_chatsr.proposers.basis.grown_powers import grown_sums_of_powers
 from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
@@ -106,7 +107,7 @@ def first_look(
 def look_at_few_terms(
     task: Task, out_of_time: Callable[[], bool]
 ) -> Iterator[list[Tree]]:
-    """Yield exact sums of up to ten products, if there are any.
+    """Yield exact sums of up to ten products, or of few with any powers.
 
     Parameters
     ----------
@@ -116,6 +117,8 @@ def look_at_few_terms(
         Asked between blocks of work.
     """
     found = list(sparse_sums(task, out_of_time))
+    if not found:
+        found = list(grown_sums_of_powers(task, out_of_time))
     if found:
         yield written(task, found)
 
