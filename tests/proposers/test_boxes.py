@@ -47,6 +47,20 @@ def test_a_quotient_whose_exponents_are_in_a_box_is_found(text, n_columns):
 @pytest.mark.parametrize(
     "text",
     [
+        "(x3 - sqrt(x1*x2 + 0.4))/(x3 + sqrt(x1*x2 + 0.4))",
+        "((x1 - sqrt(x1^2 + 0.4*x2*x3))/(x1 + sqrt(x1^2 + 0.4*x2*x3)))^2",
+    ],
+)
+def test_what_a_change_of_impedance_reflects_is_found(text):
+    X = drawn(3)
+    y = Expression.from_infix(text).evaluate(X)
+
+    assert look(quotients_in_boxes, X, y)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "x1*x2/(0.6 + sqrt(x2)*cbrt(x3))",
         "(x1^2 - 0.4*x3)/(1.9 + cbrt(x2)^2*x1)",
     ],

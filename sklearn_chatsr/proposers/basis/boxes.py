@@ -1,10 +1,10 @@
 """Quotients of polynomials whose degree is bounded column by column.
 
 In ``(x1^3*x2^2 - x3)/(x2^2 + x1*x3)`` no exponent is large, and yet the terms of that
-total degree are too many for the rows. The exponents of a law are in a box. What fits in a
-box fits in each that holds it, so only the largest boxes that the rows carry are looked
-at. One that holds the law is made smaller until nothing can be left out: then there is
-one quotient only, and its terms are those of the law.
+total degree are too many for the rows. The exponents of a law are in a box. What fits
+in a box fits in each that holds it, so only the largest boxes that the rows carry are
+looked at. One that holds the law is made smaller until nothing can be left out: then
+there is one quotient only, and its terms are those of the law.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ from sklearn_chatsr.proposers.basis.monomials import box
 from sklearn_chatsr.proposers.basis.quotients import orthonormal_basis, pivots
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
-from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
+from sklearn_chatsr.proposers.basis.transforms import (
+    TRANSFORMS,
+    Transform,
+    reflections,
+)
 
 Box = tuple[int, ...]  # the largest exponent of every column
 
@@ -53,7 +57,8 @@ def quotients_in_boxes(
     """
     if len(task.columns) in _HIGHEST:
         highest = _HIGHEST[len(task.columns)]
-        yield from _quotients(task, task.transforms, highest, out_of_time)
+        transforms = [*task.transforms, *reflections(task.y)]
+        yield from _quotients(task, transforms, highest, out_of_time)
 
 
 def quotients_of_roots_in_boxes(

@@ -37,6 +37,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
 from sklearn_chatsr.proposers.basis.sparse import sparse_sums
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Terms
+from sklearn_chatsr.proposers.basis.transforms import reflections
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
 from sklearn_chatsr.proposers.basis.waves import waves
 
@@ -135,7 +136,8 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
     """
     found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
     if not found:
-        found += dense_quotients_with_functions(task, task.transforms, out_of_time)
+        transforms = [*task.transforms, *reflections(task.y)]
+        found += dense_quotients_with_functions(task, transforms, out_of_time)
         found += quotients_of_roots_in_boxes(task, out_of_time)
         # A polynomial of cosines may be a wave of another frequency, at length.
         found += quotients_with_a_wave(task, out_of_time)
