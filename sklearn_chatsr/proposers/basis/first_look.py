@@ -8,6 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.boxes import (
+    quotients_in_boxes,
+    quotients_of_roots_in_boxes,
+)
 from sklearn_chatsr.proposers.basis.combinations import (
     Found,
     fitted_pairs,
@@ -21,6 +25,7 @@ from sklearn_chatsr.proposers.basis.dense import (
     dense_roots_with_functions,
 )
 from sklearn_chatsr.proposers.basis.formulations import Sum
+from sklearn_chatsr.proposers.basis.grown_powers import grown_sums_of_powers
 from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
@@ -32,6 +37,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
 from sklearn_chatsr.proposers.basis.sparse import sparse_sums
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Terms
+from sklearn_chatsr.proposers.basis.transforms import reflections
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
 from sklearn_chatsr.proposers.basis.waves import waves
 
@@ -76,6 +82,7 @@ def first_look(
         found = list(dense_quotients(task, transforms))
     # A quotient of many terms may be an approximation.
     if all(len(hit.chosen) > _FEW_TERMS for _, hit in found):
+        found += quotients_in_boxes(task, out_of_time)
         found += dense_roots(task)
     library = task.library
     running = waves(task.columns, task.y, task.n_fit, out_of_time)
@@ -101,7 +108,7 @@ def first_look(
 def look_at_few_terms(
     task: Task, out_of_time: Callable[[], bool]
 ) -> Iterator[list[Tree]]:
-    """Yield exact sums of up to ten products, if there are any.
+    """Yield exact sums of up to ten products, or of few with any powers.
 
     Parameters
     ----------
@@ -111,6 +118,8 @@ def look_at_few_terms(
         Asked between blocks of work.
     """
     found = list(sparse_sums(task, out_of_time))
+    if not found:
+        found = list(grown_sums_of_powers(task, out_of_time))
     if found:
         yield written(task, found)
 
@@ -127,7 +136,9 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
     """
     found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
     if not found:
-        found += dense_quotients_with_functions(task, task.transforms, out_of_time)
+        transforms = [*task.transforms, *reflections(task.y)]
+        found += dense_quotients_with_functions(task, transforms, out_of_time)
+        found += quotients_of_roots_in_boxes(task, out_of_time)
         # A polynomial of cosines may be a wave of another frequency, at length.
         found += quotients_with_a_wave(task, out_of_time)
         found += dense_roots_with_functions(task, out_of_time)

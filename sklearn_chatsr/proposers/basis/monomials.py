@@ -10,7 +10,8 @@ from itertools import product as product_of
 
 import numpy as np
 
-from sklearn_chatsr.proposers.basis.terms import Columns, Terms, product
+from sklearn_chatsr.proposers.basis.terms import Columns, Terms, power, product
+from sklearn_chatsr.proposers.basis.trees import multiplied
 
 Exponents = tuple[tuple[int, Fraction], ...]
 _Choice = tuple[Fraction, int, float]  # exponent, twice its size, what it adds
@@ -145,6 +146,27 @@ def laurent(columns: Columns, exponents: Sequence[int], most: int) -> Terms | No
             trees.append(product([(columns.leaves[j], p) for j, p in powers]))
             order.append(float(sum(map(abs, chosen))))
     return Terms(np.array(values), trees, np.array(order))
+
+
+def box(columns: Columns, highest: Sequence[int]) -> Terms:
+    """Evaluate all products of powers up to a highest one of each column, and 1.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns.
+    highest : sequence of int
+        The largest exponent of each.
+    """
+    terms = Terms.one(columns.values.shape[1])
+    for row, leaf, most in zip(columns.values, columns.leaves, highest, strict=True):
+        parts = [terms]
+        for p in range(1, most + 1):
+            factor = power(leaf, Fraction(p))
+            trees = [factor if t == "1" else multiplied(t, factor) for t in terms.trees]
+            parts.append(Terms(terms.values * row**p, trees, terms.order + p))
+        terms = Terms.join(parts)
+    return terms
 
 
 def polynomial_of_each(columns: Columns, degree: int) -> Terms:

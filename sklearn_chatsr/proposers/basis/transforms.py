@@ -98,6 +98,51 @@ TRANSFORMS: tuple[Transform, ...] = (
 )
 
 
+def _reflected(y: Array) -> Array:
+    return (1.0 - y) / (1.0 + y)
+
+
+def _reflection(tree: Tree) -> Tree:
+    return ("div", ("sub", "1", tree), ("add", "1", tree))
+
+
+def _slope_of_reflected(y: Array) -> Array:
+    return -4.0 * _reflected(y) / np.square(1.0 + y)
+
+
+# Of amplitudes and of intensities, where what is reflected is the square root of a sum
+# in units of another.
+_REFLECTIONS = (
+    Transform(
+        "((1-y)/(1+y))^2",
+        lambda y: np.square(_reflected(y)),
+        lambda q: _reflected(np.sqrt(q)),
+        _slope_of_reflected,
+        lambda t: _reflection(("sqrt", t)),
+    ),
+    Transform(
+        "((1-sqrt(y))/(1+sqrt(y)))^2",
+        lambda y: np.square(_reflected(np.sqrt(y))),
+        lambda q: np.square(_reflected(np.sqrt(q))),
+        lambda y: 0.5 * _slope_of_reflected(np.sqrt(y)) / np.sqrt(y),
+        lambda t: ("sq", _reflection(("sqrt", t))),
+    ),
+)
+
+
+def reflections(y: Array) -> list[Transform]:
+    """Give squares of ``(1 - r)/(1 + r)``, for r = y and sqrt(y), that apply to y.
+
+    They are for quotients only: among the others they would take time in all stages.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        The target.
+    """
+    return [t for t in _REFLECTIONS if np.abs(y).max() < 1.0 and t.applies(y)]
+
+
 def columns_over_target(columns: Columns) -> list[Transform]:
     """Give ``x / y`` for columns x that pass through 0.
 
