@@ -63,6 +63,11 @@ class Problem:
         """Give the time until the deadline; negative when it has passed."""
         return self.deadline - time.monotonic()
 
+    def is_solved(self) -> bool:
+        """Tell whether the best formula so far leaves nothing."""
+        best = min(self.archive, key=lambda c: c.bits, default=None)
+        return best is not None and self.archive.cost.at_floor(best.loss)
+
 
 class Proposer(Protocol):
     """A source of skeletons.

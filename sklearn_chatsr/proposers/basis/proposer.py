@@ -152,7 +152,8 @@ class BasisProposer:
         looked_at = [self._part(left, number) for left in parts[:1]]
         for part in looked_at:
             yield first_look(*part.tasks, out_of_time)
-        if problem.seconds_left() > _ENOUGH:
+        # Of a law that is known, shorter forms are looked for.
+        if problem.seconds_left() > _ENOUGH and not problem.is_solved():
             reductions = reduced_by_slopes(columns, y, parts, out_of_time)
             parts = reductions.parts
             # No noise leaves so little.
@@ -172,7 +173,8 @@ class BasisProposer:
             few = part.tasks[0]
             if not known:
                 yield first_look(*part.tasks, out_of_time)
-            yield from unless(is_likely, look_at_exponents(few, out_of_time))
+            if not problem.is_solved():
+                yield from unless(is_likely, look_at_exponents(few, out_of_time))
             yield from look_at_few_terms(few, out_of_time)
             yield from unless(is_likely, _closer_look(few, out_of_time))
             if others_wait and not searches:
