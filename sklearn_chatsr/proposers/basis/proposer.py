@@ -141,8 +141,6 @@ class BasisProposer:
             return iter(())
 
         yield from look_at_few_terms(tasks[0], out_of_time)
-        # Nothing else comes to as many terms, and this takes a tenth of a second.
-        yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         for left in parts:
@@ -153,6 +151,9 @@ class BasisProposer:
         for part in looked_at:
             yield first_look(*part.tasks, out_of_time)
         # Of a law that is known, shorter forms are looked for.
+        if not problem.is_solved():
+            # Nothing else comes to as many terms, and this is seen at once.
+            yield from separable([(columns, y, whole)], out_of_time, clearly=True)
         if problem.seconds_left() > _ENOUGH and not problem.is_solved():
             reductions = reduced_by_slopes(columns, y, parts, out_of_time)
             parts = reductions.parts
