@@ -152,6 +152,9 @@ class _Refiner:
         return [self._rounded(f) for f in found[: 2 * _KEPT]]
 
     def _fit(self, tree: Tree) -> _Fitted | None:
+        # Numbers that were folded are NaN where they became too large.
+        if not np.isfinite([n for _, n in walk(tree) if isinstance(n, float)]).all():
+            return None
         expression = Expression.from_tree(tree)
         if expression.size > self.problem.max_size + 2 * len(self.leaves):
             return None
@@ -213,10 +216,10 @@ class _Refiner:
             value = np.exp(exponent * self.logs[j])
             centred = value - value.mean()
             norm = float(centred @ centred)
-            if norm <= 0:
+            if not 0 < norm < np.inf:
                 continue
             slope = float(centred @ residual) / norm
-            if slope * slope * norm > gain:
+            if np.isfinite(slope) and slope * slope * norm > gain:
                 gain = slope * slope * norm
                 best = slope, exponent * np.eye(len(self.logs))[j]
         if best is not None:

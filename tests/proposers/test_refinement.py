@@ -156,3 +156,16 @@ def test_a_slope_whose_square_float64_cannot_hold_is_no_accident():
         ).fit(X, y)
 
     assert model.score(X, y) > 0.9
+
+
+def test_numbers_that_are_too_large_together_are_left_out():
+    X = np.random.default_rng(0).uniform([1e-27, 1], [5e-27, 4], size=(100, 2))
+    y = X[:, 0] ** 3 * np.log(1 + X[:, 1]) * 1e78
+    archive = Archive(price(X, y, None))
+    # The two numbers come together where a variant is built.
+    start = Expression.from_infix("2*((1e60*log(x2 + 1.1))*(1e60*x1^4.1))")
+    archive.add(start, 1.0, "test", 0.0)
+    problem = Problem(X, y, None, archive, deadline=time.monotonic() + 60)
+
+    for expression in first_turn(problem):
+        assert np.isfinite(expression.constants).all()
