@@ -47,6 +47,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
 from sklearn_chatsr.proposers.basis.screening import orthonormal
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
+from sklearn_chatsr.proposers.basis.transforms import columns_over_target
 from sklearn_chatsr.proposers.basis.trees import multiplied
 
 _MOST_COLUMNS, _FEW_COLUMNS, _MOST_TERMS = 6, 2, 60
@@ -213,9 +214,15 @@ def _with_a_curve(
     out_of_time: Callable[[], bool],
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Look for T(y) that is a polynomial of the columns and of one curve."""
+    # In x1/(x1 + x2*sqrt(x3 + c)) neither the target nor its inverse is such a sum.
+    over = [
+        t
+        for t in columns_over_target(task.columns, only_mixed=False)
+        if t.applies(task.y)
+    ]
     grid = [
         (target, u)
-        for target in (*map(as_it_is, task.transforms), *targets)
+        for target in (*map(as_it_is, [*task.transforms, *over]), *targets)
         for u in target.grid
     ]
     values = np.array([target.at(u).forward(task.y) for target, u in grid])
