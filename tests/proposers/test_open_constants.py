@@ -42,6 +42,7 @@ def exact(X, y):
         "x3*log(x1 + 2.6) - x2^2/5",
         "x4 + x3/sqrt(x1 + 3.1*x2)",  # in two columns
         "x3*exp(-0.15*x1*x2) + 2.2",
+        "x2/(1.7*x2 + x1*sqrt(x3 + 2.4))",  # a column over the target
         "7.5*tanh(0.12*x1 - 0.07*x2 + 0.1)",  # in the target
         "31.5*log((x1 + 0.6*x2)/(x3 + 4.7))",  # a quotient
         "4.3 - 1.6*exp(-0.3*x1*x2)",

@@ -49,6 +49,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
 from sklearn_chatsr.proposers.basis.screening import orthonormal
 from sklearn_chatsr.proposers.basis.task import Task, written
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
+from sklearn_chatsr.proposers.basis.transforms import columns_over_target
 from sklearn_chatsr.proposers.basis.trees import multiplied
 
 _MOST_COLUMNS, _FEW_COLUMNS, _MOST_TERMS = 6, 2, 60
@@ -97,6 +98,10 @@ def laws_with_open_constants(
     columns = task.columns
     if len(columns) > _MOST_COLUMNS:
         return
+    # In x1/(x1 + x2*sqrt(x3 + c)) neither the target nor its inverse is such a sum.
+    over = columns_over_target(columns, only_mixed=False)
+    over = [t for t in over if t.applies(task.y)]
+    fixed = list(map(as_it_is, [*task.transforms, *over]))
     targets = list(open_transforms(task.y))
     highest = 3 if len(columns) <= _FEW_COLUMNS else 2
     for degree in range(1, highest + 1):
@@ -108,7 +113,7 @@ def laws_with_open_constants(
             _with_a_curve(
                 task,
                 design,
-                [*map(as_it_is, task.transforms), *targets],
+                [*fixed, *targets],
                 curves(columns),
                 out_of_time,
             )

@@ -143,8 +143,10 @@ def reflections(y: Array) -> list[Transform]:
     return [t for t in _REFLECTIONS if np.abs(y).max() < 1.0 and t.applies(y)]
 
 
-def columns_over_target(columns: Columns) -> list[Transform]:
-    """Give ``x / y`` for columns x that pass through 0.
+def columns_over_target(
+    columns: Columns, *, only_mixed: bool = True
+) -> list[Transform]:
+    """Give ``x / y`` for columns x that pass through 0, or for all without zeros.
 
     In ``x / y = a + b`` both terms are tame; in ``1 / y = a / x + b / x`` they are huge
     near 0, where they cancel, and nothing else counts.
@@ -153,6 +155,8 @@ def columns_over_target(columns: Columns) -> list[Transform]:
     ----------
     columns : Columns
         Their rows begin with those that the transforms will be called with.
+    only_mixed : bool, default=True
+        Whether columns of one sign are left out.
     """
 
     def over(x: Array, leaf: Tree, name: str) -> Transform:
@@ -167,7 +171,7 @@ def columns_over_target(columns: Columns) -> list[Transform]:
     mixed = [
         j
         for j, x in enumerate(columns.values)
-        if x.min() < 0 < x.max() and np.all(x != 0)
+        if np.all(x != 0) and (x.min() < 0 < x.max() or not only_mixed)
     ]
     return [
         over(columns.values[j], columns.leaves[j], f"column {j} / y")
