@@ -97,6 +97,7 @@ _FACTOR_CURVES: tuple[Curve, ...] = (
     (np.tanh, _named("tanh"), 0.9),
     (np.log, _named("log"), 0.9),
     (np.expm1, lambda t: ("sub", ("exp", t), "1"), 0.7),
+    (lambda a: -np.expm1(-a), lambda t: ("sub", "1", ("exp", ("neg", t))), 1.0),
     (lambda a: 1 + np.exp(a), lambda t: ("add", ("exp", t), "1"), 1.1),
     (lambda a: 1 + np.cos(a), lambda t: ("add", ("cos", t), "1"), 2.0),
     (lambda a: 1 - np.cos(a), lambda t: ("sub", "1", ("cos", t)), 2.0),

@@ -103,6 +103,9 @@ def laws_with_open_constants(
     over = [t for t in over if t.applies(task.y)]
     fixed = list(map(as_it_is, [*task.transforms, *over]))
     targets = list(open_transforms(task.y))
+    if len(columns) == 1:
+        # One column has room for its inverse as well.
+        columns = columns.with_inverses()
     highest = 3 if len(columns) <= _FEW_COLUMNS else 2
     for degree in range(1, highest + 1):
         design = _Design.of(columns, degree, task.n_fit)
@@ -114,7 +117,7 @@ def laws_with_open_constants(
                 task,
                 design,
                 [*fixed, *targets],
-                curves(columns),
+                curves(task.columns),
                 out_of_time,
             )
         )

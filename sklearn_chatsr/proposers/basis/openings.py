@@ -20,6 +20,7 @@ _MOST_PAIRED = 5  # columns
 # Where a constant is looked for: in units of the spread of a column; as logarithms of
 # the distance from the next value that is possible, and of a ratio of columns; powers.
 _SLOPES = (0.15, 0.5, 1.2, 3.0)
+_FAR_BELOW = 0.1
 _DISTANCES = (-4.0, -2.0, -0.5, 1.0)
 _RATIOS = (-3.0, -1.0, 1.0, 3.0)
 _POWERS = (-1.5, -0.7, -0.3, 0.3, 0.7, 1.4, 1.8, 2.5)
@@ -99,10 +100,10 @@ def open_transforms(y: Array) -> Iterator[OpenTransform]:
         yield OpenTransform(partial(_bounded, name, largest / bound), _DISTANCES)
     if np.all(y > 0):
         yield OpenTransform(_to_power, (-2.5, *_POWERS, 4.0))
+    width = float(np.ptp(y))
     for end, sign in ((float(y.min()), 1.0), (float(y.max()), -1.0)):
-        yield OpenTransform(
-            partial(_logarithm_beyond, end, sign, float(np.ptp(y))), _DISTANCES
-        )
+        for beyond in (_logarithm_beyond, _inverse_beyond):
+            yield OpenTransform(partial(beyond, end, sign, width), _DISTANCES)
 
 
 def transforms_of_powers_of_logarithms(y: Array) -> Iterator[OpenTransform]:
@@ -164,6 +165,18 @@ def _logarithm_beyond(end: float, sign: float, width: float, u: float) -> Transf
     )
 
 
+def _inverse_beyond(end: float, sign: float, width: float, u: float) -> Transform:
+    """Give the inverse of the distance from a level beyond an end of the target."""
+    level = end - sign * width * float(np.exp(u))
+    return Transform(
+        f"1/(y - {level:g})",
+        lambda y: 1.0 / (y - level),
+        lambda q: level + 1.0 / q,
+        lambda y: -((y - level) ** -2.0),
+        lambda t: ("add", level, ("inv", t)),
+    )
+
+
 def curves(columns: Columns) -> Iterator[Curve]:
     """Give functions of one column, and of two, with an open constant.
 
@@ -207,11 +220,17 @@ def _of_one(leaf: Tree, x: Array) -> Iterator[Curve]:
     yield _exponential(leaf, x)
     if low < 0 < high:
         yield _exponential(("sq", leaf), x * x)
-    slopes = [k / _spread(x) for k in _SLOPES]
+    slopes = _slopes(x)
     yield Curve(lambda p: np.tanh(p * x), lambda p: ("tanh", ("mul", p, leaf)), slopes)
     yield Curve(
         lambda p: np.arctan(p * x), lambda p: ("atan", ("mul", p, leaf)), slopes
     )
+    if low * high > 0:
+        yield Curve(
+            lambda p: 1.0 / np.tanh(p * x),
+            lambda p: ("inv", ("tanh", ("mul", p, leaf))),
+            slopes,
+        )
     levels = [float(q) for q in np.quantile(x, _LEVELS)]
     yield Curve(lambda p: np.abs(x - p), lambda p: ("abs", ("sub", leaf, p)), levels)
     yield from _beyond(leaf, x, low, 1.0)
@@ -276,12 +295,17 @@ def _composed(
 
 
 def _exponential(leaf: Tree, x: Array) -> Curve:
-    slopes = [s * k / _spread(x) for k in _SLOPES for s in (1.0, -1.0)]
+    slopes = [s * k for k in _slopes(x) for s in (1.0, -1.0)]
     return Curve(lambda p: np.exp(p * x), lambda p: ("exp", ("mul", p, leaf)), slopes)
 
 
-def _spread(x: Array) -> float:
-    return max(float(x.std()), 1e-300)
+def _slopes(x: Array) -> list[float]:
+    slopes = [k / max(float(x.std()), 1e-300) for k in _SLOPES]
+    low, middle = np.quantile(x, [0.1, 0.5])
+    # Of a column that spans decades only the lower ones may be within the function.
+    if low > 0 and slopes[-1] * low < _FAR_BELOW:
+        slopes += [1.0 / float(middle), 1.0 / float(low)]
+    return slopes
 
 
 def tuned(left: Callable[[Array], Array], numbers: Array, most: int) -> Array:

@@ -140,6 +140,9 @@ class BasisProposer:
             waiting.append(look)
             return iter(())
 
+        def wrap_of(part: Remainder) -> Callable[[Tree], list[Tree]]:
+            return partial(part.formulas, number)
+
         yield from look_at_few_terms(tasks[0], out_of_time)
         yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
@@ -160,8 +163,10 @@ class BasisProposer:
             # No noise leaves so little.
             if reductions.error < _CLEAR:
                 is_likely = is_possible = False
+                smallest = [(p.columns, p.y, wrap_of(p)) for p in parts[:1]]
+                yield from separable(smallest, out_of_time, clearly=True)
         # Searched once, by the search that is the first to come so far.
-        wholes = [(p.columns, p.y, partial(p.formulas, number)) for p in parts]
+        wholes = [(p.columns, p.y, wrap_of(p)) for p in parts]
         separated = separable([*wholes, (columns, y, whole)], out_of_time)
         searches: list[Iterator[list[Tree] | None]] = []
         whole_look: Iterator[list[Tree]] = chain(

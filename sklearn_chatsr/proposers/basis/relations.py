@@ -47,6 +47,7 @@ _AROUND, _CLOSELY, _LIKEWISE = 0.06, 1e-4, 1.5
 _VAGUE, _MOST_TRIED = 0.5, 16
 _MOST_NEW = 2  # problems
 _NEAR = 0.2  # of a short number
+_SUMMED = {"": 1, "sq": 2, "inv": -1}  # powers of columns
 _RATIOS = tuple(
     sign * Fraction(p, q)
     for p, q in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (3, 2), (2, 3), (4, 1), (1, 4))
@@ -374,23 +375,25 @@ def _powers_in_front(
             smaller = problem.scaled(Scaling({int(j): 1}, exponent))
             missed = _missed(exponents[:, j], wanted)
             yield _Relation(missed, _length(exponent), smaller)
-    if len(usable) < 2:
+    # Divided by powers of another one, columns with zeros may be in it as well.
+    if not len(usable) or exponents.shape[1] < 2:
         return
-    ways = directions(len(usable))
+    mixed = frozenset(range(exponents.shape[1])) - set(map(int, usable))
+    ways = directions(exponents.shape[1])
     ways = ways[np.count_nonzero(ways, axis=1) > 1]
-    slopes = exponents[:, usable] @ ways.T
+    slopes = exponents @ ways.T
     powers = np.round(np.median(slopes, axis=0) * 2) / 2
-    size = np.median(np.abs(exponents[:, usable])[:, :, None] * np.abs(ways.T), axis=0)
+    size = np.median(np.abs(exponents)[:, :, None] * np.abs(ways.T), axis=0)
     far = np.median(np.abs(slopes - powers), axis=0)
     missed = far / np.where(ways.T != 0, size, np.inf).min(axis=0)
     for at in np.argsort(missed, kind="stable")[:_MOST_TRIED]:
         way, shift = ways[at], Fraction(float(powers[at]))
-        involved = {int(usable[i]): int(way[i]) for i in np.flatnonzero(way)}
-        if shift == 0 and len(involved) == 2:
-            continue  # a product, see below
+        involved = {int(i): int(way[i]) for i in np.flatnonzero(way)}
+        scaling = Scaling(involved, shift, mixed & involved.keys())
+        if not scaling.pivots or (shift == 0 and len(involved) == 2):
+            continue  # or a product, see below
         complexity = int(np.abs(way).sum()) + 2 * len(involved) - 2
-        smaller = problem.scaled(Scaling(involved, shift))
-        yield _Relation(float(missed[at]), complexity, smaller)
+        yield _Relation(float(missed[at]), complexity, problem.scaled(scaling))
 
 
 def _products(
@@ -424,24 +427,23 @@ def _length(number: Fraction) -> int:
 
 
 def _sums(problem: Remainder, slopes: Array, j: int, k: int) -> Iterator[_Relation]:
-    """Give sums of two columns, or of their squares, with a short coefficient."""
+    """Give sums of two columns, their squares or inverses, with a coefficient."""
     columns = problem.columns
     x, z = columns.values[j], columns.values[k]
     first, second = columns.leaves[j], columns.leaves[k]
 
     def of(name: str, coefficient: Fraction) -> Remainder:
         one, other = ((name, first), (name, second)) if name else (first, second)
-        values = x + float(coefficient) * z
-        if name:
-            values = x * x + float(coefficient) * z * z
+        values = x ** _SUMMED[name] + float(coefficient) * z ** _SUMMED[name]
         sign = "add" if coefficient > 0 else "sub"
         leaf = (sign, one, multiplied(_written(abs(coefficient)), other))
         return replace(problem, columns=columns.instead_of([j, k], leaf, values))
 
-    for name in ("", "sq"):
-        a, b = slopes[:, j], slopes[:, k]
-        if name:
-            a, b = a * z[: len(a)], b * x[: len(b)]
+    for name, p in _SUMMED.items():
+        if p < 0 and not (np.all(x != 0) and np.all(z != 0)):
+            continue
+        a = slopes[:, j] * z[: len(slopes)] ** (p - 1)
+        b = slopes[:, k] * x[: len(slopes)] ** (p - 1)
         for coefficient in _short(b / a):
             missed = _missed(b, float(coefficient) * a)
             complexity = 1 + _length(coefficient) + 2 * bool(name)
