@@ -123,3 +123,37 @@ def test_wrong_parts_are_left_out_and_right_ones_kept():
 
     assert right in parts
     assert wrong not in parts
+
+
+def test_addends_are_taken_away_with_their_coefficients():
+    X = draw(7, [0.5, 0.5, -1, -1, 0.5], [2, 2, 1, 1, 2])
+    y = 0.7 * X[:, 0] * X[:, 1] + np.tanh(X[:, 2] - X[:, 3]) - 1.3 / X[:, 4]
+
+    smallest = reduce(X, y).parts[0]
+
+    assert len(smallest.columns) == 1
+    assert np.ptp(smallest.y - np.tanh(X[:, 2] - X[:, 3])) < 1e-9
+    assert whole(smallest, X) == pytest.approx(y)
+
+
+def test_columns_with_zeros_are_in_changes_of_units():
+    X = draw(8, [0.5, -1, 0], [2, 1, 2])
+    a, b, c = X.T
+    y = (3 + b / a) * np.exp(-c * a)
+
+    smallest = reduce(X, y).parts[0]
+
+    assert len(smallest.columns) == 2
+    groups = sorted(smallest.columns.values, key=np.min)
+    assert groups[0] == pytest.approx(b / a)
+    assert groups[1] == pytest.approx(c * a)
+
+
+def test_inverses_are_added():
+    X = draw(9, [0.5, 0.5, 0.5], [2, 2, 2])
+    y = np.log(1 + 1 / X[:, 0] + 1 / X[:, 1]) * np.sqrt(X[:, 2] + 1)
+
+    [smallest, *_] = reduce(X, y).parts
+
+    assert len(smallest.columns) == 2
+    assert smallest.columns.values[1] == pytest.approx(1 / X[:, 0] + 1 / X[:, 1])

@@ -46,8 +46,20 @@ _AROUND, _CLOSELY, _LIKEWISE = 0.06, 1e-4, 1.5
 # than so many.
 _VAGUE, _MOST_TRIED = 0.5, 16
 _MOST_NEW = 2  # problems
+_MOST_MEASURED = 500  # changes of units
 _NEAR = 0.2  # of a short number
 _SUMMED = {"": 1, "sq": 2, "inv": -1}  # powers of columns
+# Functions of a column that may be added to the rest, and their derivatives.
+_ADDED: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "": (lambda x: x, np.ones_like),
+    "sq": (np.square, lambda x: 2.0 * x),
+    "inv": (lambda x: 1.0 / x, lambda x: -(x**-2.0)),
+    "sqrt": (np.sqrt, lambda x: 0.5 * x**-0.5),
+    "log": (np.log, lambda x: 1.0 / x),
+    "exp": (np.exp, np.exp),
+    "sin": (np.sin, np.cos),
+    "cos": (np.cos, lambda x: -np.sin(x)),
+}
 _RATIOS = tuple(
     sign * Fraction(p, q)
     for p, q in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (3, 2), (2, 3), (4, 1), (1, 4))
@@ -216,7 +228,8 @@ def _tuned(modelled: _Modelling, model: _Model, relation: _Relation) -> _Model |
     Then the shortest one that predicts about as well.
     """
     at, number = relation.at, float(relation.number)
-    if at is None or relation.number in _RATIOS:
+    is_simple = relation.number in _RATIOS
+    if at is None or (is_simple and relation.number.denominator <= 2):
         return modelled(model.problem, model)
 
     def error(value: float) -> float:
@@ -230,8 +243,9 @@ def _tuned(modelled: _Modelling, model: _Model, relation: _Relation) -> _Model |
         method="bounded",
         options={"xatol": _CLOSELY * abs(number)},
     )
-    for digits in (2, 3):
-        short = Fraction(f"{best.x:.{digits}g}")
+    shorts = [Fraction(f"{best.x:.{digits}g}") for digits in (2, 3)]
+    # A third may be 0.33.
+    for short in [relation.number, *shorts] if is_simple else shorts:
         if error(float(short)) <= _LIKEWISE * best.fun:
             return modelled(at(short), model)
     return modelled(model.problem, model)
@@ -338,7 +352,7 @@ def _relations(model: _Model) -> Iterator[_Relation]:
     positive = [is_away and x.min() > 0 for is_away, x in zip(away, X.T, strict=True)]
     if one_sign:
         yield from _powers_in_front(problem, by_ratio / y[:, None], positive)
-    yield from _shifts(problem, model.slopes)
+    yield from _addends(problem, model.slopes)
     for j, k in combinations(range(X.shape[1]), 2):
         for one, other in ((j, k), (k, j)):
             if away[other]:
@@ -381,11 +395,14 @@ def _powers_in_front(
     mixed = frozenset(range(exponents.shape[1])) - set(map(int, usable))
     ways = directions(exponents.shape[1])
     ways = ways[np.count_nonzero(ways, axis=1) > 1]
+    size = np.abs(ways) * np.median(np.abs(exponents), axis=0)
+    size = np.where(ways != 0, size, np.inf).min(axis=1)
+    spread = np.einsum("vi,ij,vj->v", ways, np.cov(exponents.T), ways)
+    likely = np.argsort(spread / np.square(size), kind="stable")[:_MOST_MEASURED]
+    ways, size = ways[likely], size[likely]
     slopes = exponents @ ways.T
     powers = np.round(np.median(slopes, axis=0) * 2) / 2
-    size = np.median(np.abs(exponents)[:, :, None] * np.abs(ways.T), axis=0)
-    far = np.median(np.abs(slopes - powers), axis=0)
-    missed = far / np.where(ways.T != 0, size, np.inf).min(axis=0)
+    missed = np.median(np.abs(slopes - powers), axis=0) / size
     for at in np.argsort(missed, kind="stable")[:_MOST_TRIED]:
         way, shift = ways[at], Fraction(float(powers[at]))
         involved = {int(i): int(way[i]) for i in np.flatnonzero(way)}
@@ -456,16 +473,42 @@ def _written(number: Fraction) -> Tree:
     return "1" if number == 1 else float(number)
 
 
-def _shifts(problem: Remainder, slopes: Array) -> Iterator[_Relation]:
-    """Give columns that are only added to the rest, with a short coefficient."""
-    columns = problem.columns
-    for j in range(slopes.shape[1]):
-        for coefficient in _short(slopes[:, j]):
-            wanted = np.full(len(slopes), float(coefficient))
-            addend = multiplied(_written(coefficient), columns.leaves[j])
-            smaller = problem.less([j], addend, float(coefficient) * columns.values[j])
-            missed = _missed(slopes[:, j], wanted)
-            yield _Relation(missed, _length(coefficient), smaller)
+def _addends(problem: Remainder, slopes: Array) -> Iterator[_Relation]:
+    """Give functions of a column, and products of two, that are only added."""
+    columns, n_rows = problem.columns, len(slopes)
+    for j, (x, leaf) in enumerate(zip(columns.values, columns.leaves, strict=True)):
+        for name, (function, derivative) in _ADDED.items():
+            values = function(x)
+            if np.isfinite(values).all():
+                ratio = slopes[:, j] / derivative(x[:n_rows])
+                tree = (name, leaf) if name else leaf
+                yield from _added(problem, [j], tree, values, [ratio])
+    for j, k in combinations(range(len(columns)), 2):
+        x, z = columns.values[j], columns.values[k]
+        ratios = [slopes[:, j] / z[:n_rows], slopes[:, k] / x[:n_rows]]
+        tree = ("mul", columns.leaves[j], columns.leaves[k])
+        yield from _added(problem, [j, k], tree, x * z, ratios)
+
+
+def _added(
+    problem: Remainder,
+    gone: Sequence[int],
+    tree: Tree,
+    values: Array,
+    ratios: Sequence[Array],
+) -> Iterator[_Relation]:
+    """Take an addend away whose coefficient is what all ratios seem to be."""
+
+    def at(coefficient: Fraction) -> Remainder:
+        addend = multiplied(_written(coefficient), tree)
+        return problem.less(gone, addend, float(coefficient) * values)
+
+    if len(gone) < len(problem.columns):
+        for coefficient in _short(ratios[0]):
+            wanted = np.full(len(ratios[0]), float(coefficient))
+            missed = max(_missed(ratio, wanted) for ratio in ratios)
+            complexity = _length(coefficient) + (tree not in problem.columns.leaves)
+            yield _Relation(missed, complexity, at(coefficient), coefficient, at)
 
 
 def _common_shifts(
