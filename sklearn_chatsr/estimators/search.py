@@ -187,7 +187,7 @@ class Search:
                     raise
                 self.interrupted = True
                 logger.warning("Interrupted: keeping the best formula so far.")
-            except (ArithmeticError, np.linalg.LinAlgError) as error:
+            except (ArithmeticError, LookupError, np.linalg.LinAlgError) as error:
                 if not len(self.archive):
                     raise
                 warnings.warn(
@@ -379,12 +379,12 @@ class Search:
 def _unharmed(
     name: str, batches: Iterator[Sequence[Expression]]
 ) -> Iterator[Sequence[Expression]]:
-    """Give the batches of a proposer; a numerical accident ends it, not the fit."""
+    """Give the batches of a proposer; an accident there ends it, not the fit."""
     try:
         # Not "yield from", which would close them when a turn ends.
         for batch in batches:  # noqa: UP028
             yield batch
-    except (ArithmeticError, np.linalg.LinAlgError) as error:
+    except (ArithmeticError, LookupError, np.linalg.LinAlgError) as error:
         warnings.warn(
             f"The proposer {name!r} ended early ({type(error).__name__}: {error}); the "
             "others went on. Please report it with the data, or leave this one out by "

@@ -252,6 +252,8 @@ def _with_a_curve(
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Look for T(y) that is a polynomial of the columns and of one curve."""
     grid = [(target, u) for target in targets for u in target.grid]
+    if not grid:
+        return
     values = np.array([target.at(u).forward(task.y) for target, u in grid])
     usable = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     grid = [place for place, is_usable in zip(grid, usable, strict=True) if is_usable]
