@@ -224,8 +224,8 @@ class _Problem:
     def powers(self, numbers: Array) -> Array:
         """Give the powers of the columns in front."""
         rest = self.log_y - self.bent(numbers)
-        powers: Array = np.linalg.lstsq(self.logs, rest, rcond=None)[0]
-        return powers
+        powers = np.linalg.lstsq(self.logs, rest, rcond=None)[0]
+        return np.asarray(powers, np.float64)
 
 
 def _laws(
