@@ -25,7 +25,6 @@ from sklearn_chatsr.proposers.basis.formulations import (
     Quotient,
     Sum,
 )
-from sklearn_chatsr.proposers.basis.log_products import products_with_logarithms
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.power_products import (
     products_to_columns,
@@ -71,8 +70,6 @@ def look_at_exponents(
 ) -> Iterator[list[Tree]]:
     """Yield exact laws with a column in an exponent, if there are any.
 
-    And products of powers with a logarithm, which are seen in no time.
-
     Parameters
     ----------
     task : Task
@@ -80,9 +77,7 @@ def look_at_exponents(
     out_of_time : callable
         Asked between columns.
     """
-    plain = replace(task, columns=task.columns.in_units_of_data())
-    found = [hit for law in products_with_logarithms(plain) for hit in _confirmed(law)]
-    found = found or list(laws_with_columns_in_exponents(task, out_of_time))
+    found = list(laws_with_columns_in_exponents(task, out_of_time))
     if found:
         yield written(task, found)
 

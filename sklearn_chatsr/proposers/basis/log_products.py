@@ -10,7 +10,7 @@ other numbers follow from a regression.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -18,14 +18,15 @@ from scipy.optimize import leastsq
 from scipy.special import expit
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
-from sklearn_chatsr.proposers.basis.formulations import Hit, Sum
+from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS, dense_hit
+from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Sum
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
 from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied, size
 
 _MOST_COLUMNS = 6
+_EXACT = 1e-22  # share of the variance that is missed
 _LAW = 1e-9  # share of the length of what powers leave
 _POWER_LAW = 1e-12  # share of the length of the logarithm that powers leave
 _MOST_EVALUATIONS, _FARTHEST = 25, 0.8
@@ -80,14 +81,25 @@ class LogarithmTimesPowers(Sum):
         return [min(ways, key=size)]
 
 
-def products_with_logarithms(task: Task) -> Iterator[LogarithmTimesPowers]:
-    """Give products with an affine function of logarithms that leave nothing.
+@np.errstate(all="ignore")
+def products_with_logarithms(task: Task) -> list[tuple[Formulation, Hit]]:
+    """Give exact products with an affine function of logarithms, if there are any.
 
     Parameters
     ----------
     task : Task
-        What is to be explained, with columns in units of the data.
+        What is to be explained.
     """
+    task = replace(task, columns=task.columns.in_units_of_data())
+    found: list[tuple[Formulation, Hit]] = []
+    for law in _products(task):
+        hit = dense_hit(law)
+        if hit is not None and hit.fvu < _EXACT:
+            found.append((law, hit))
+    return found
+
+
+def _products(task: Task) -> Iterator[LogarithmTimesPowers]:
     y, n, columns = task.y, task.n_fit, task.columns
     if not (np.all(y > 0) or np.all(y < 0)) or not all(columns.positive):
         return
