@@ -118,3 +118,28 @@ def test_rows_that_are_not_fitted_must_confirm_a_law():
 
     with np.errstate(all="ignore"):
         assert not list(laws_with_columns_in_exponents(task, lambda: False))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/(1 + 0.6*(x1/(1 + x2))^(2*x3))",
+        "x2/(1 + x1^x3)",  # a share of a column
+        "exp(-x1*(0.7*x2)^(1 + x3))",
+        "1 - exp(-(x1/3)^x2)",
+    ],
+)
+def test_a_product_to_a_power_behind_a_share_is_found(text):
+    law, X, y = drawn(text)
+
+    found = exact(X, y)
+
+    assert min(e.size for e in found) <= law.size + 3
+
+
+def test_a_share_is_what_it_is_in_the_units_of_the_data():
+    law, X, y = drawn("1/(1 + (x1/(1 + x2))^x3)")
+
+    found = exact(X, y, scale=0.1)
+
+    assert min(e.size for e in found) <= law.size + 3

@@ -26,7 +26,10 @@ from sklearn_chatsr.proposers.basis.formulations import (
     Sum,
 )
 from sklearn_chatsr.proposers.basis.monomials import polynomial
-from sklearn_chatsr.proposers.basis.power_products import products_to_columns
+from sklearn_chatsr.proposers.basis.power_products import (
+    products_to_columns,
+    shares_to_columns,
+)
 from sklearn_chatsr.proposers.basis.quotients import (
     independent,
     orthonormal_basis,
@@ -93,9 +96,12 @@ def laws_with_columns_in_exponents(
     """
     # An exponent is a pure number: what it is in other units means nothing.
     task = replace(task, columns=task.columns.in_units_of_data())
-    found = [hit for law in products_to_columns(task) for hit in _confirmed(law)]
-    yield from found
-    if found or not 1 < len(task.columns) <= _MOST_COLUMNS:
+    for products in (products_to_columns, shares_to_columns):
+        found = [hit for law in products(task) for hit in _confirmed(law)]
+        yield from found
+        if found or out_of_time():
+            return
+    if not 1 < len(task.columns) <= _MOST_COLUMNS:
         return
     for look in (_of_polynomials, _of_powers, _of_functions):
         for j in range(len(task.columns)):

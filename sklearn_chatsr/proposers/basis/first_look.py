@@ -27,6 +27,7 @@ from sklearn_chatsr.proposers.basis.dense import (
 from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.grown_powers import grown_sums_of_powers
 from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.log_products import products_with_logarithms
 from sklearn_chatsr.proposers.basis.pairs import best_pairs
 from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.quotients import (
@@ -127,6 +128,8 @@ def look_at_few_terms(
 def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     """Yield exact polynomials that may hold functions of two columns, and quotients.
 
+    And products of powers with a logarithm, which take no time.
+
     Parameters
     ----------
     task : Task
@@ -134,7 +137,9 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
     out_of_time : callable
         Asked between blocks of work.
     """
-    found = list(dense_fits_of_pairs(task, task.transforms, out_of_time))
+    found = products_with_logarithms(task)
+    if not found:
+        found += dense_fits_of_pairs(task, task.transforms, out_of_time)
     if not found:
         transforms = [*task.transforms, *reflections(task.y)]
         found += dense_quotients_with_functions(task, transforms, out_of_time)

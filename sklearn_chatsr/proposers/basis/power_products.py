@@ -11,7 +11,13 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
 from sklearn_chatsr.proposers.basis.formulations import Hit, Sum
 from sklearn_chatsr.proposers.basis.task import Task
-from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
+from sklearn_chatsr.proposers.basis.terms import (
+    Array,
+    Columns,
+    Terms,
+    number_in,
+    product,
+)
 from sklearn_chatsr.proposers.basis.transforms import Transform
 from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied, snap
 
@@ -20,7 +26,7 @@ _LARGEST_DENOMINATOR, _SNAP = 12, 1e-8
 
 
 class PowerProduct(Sum):
-    """The logarithm of the target's size is a sum of columns times logarithms.
+    """The logarithm of what a link gives is a sum of columns times logarithms.
 
     Parameters
     ----------
@@ -30,10 +36,14 @@ class PowerProduct(Sum):
         What is raised to powers, with positive values; the first one is `e`.
     exponents : Terms
         What the exponents hold; the first one is 1.
+    link : Transform
+        Makes the target what the product is.
     """
 
-    def __init__(self, task: Task, bases: Terms, exponents: Terms) -> None:
-        self.bases, self.exponents = bases, exponents
+    def __init__(
+        self, task: Task, bases: Terms, exponents: Terms, link: Transform
+    ) -> None:
+        self.bases, self.exponents, self.link = bases, exponents, link
         logs = np.log(bases.values)
         table = exponents.values[:, None] * logs
         trees: list[Tree] = [
@@ -43,7 +53,7 @@ class PowerProduct(Sum):
         terms = Terms(table.reshape(len(trees), -1), trees, order)
         # The constant is in every fit.
         super().__init__(
-            _logarithm(float(np.sign(task.y[0]))),
+            _logarithm_of(link),
             task.y,
             terms.take(np.arange(1, len(terms))),
             task.n_fit,
@@ -60,8 +70,7 @@ class PowerProduct(Sum):
             part = self._power(row, exponent, exact)
             if part != "1":
                 whole = part if whole == "1" else ("mul", whole, part)
-        sign = float(np.sign(self.y[0]))
-        return [whole if sign > 0 else ("neg", whole)]
+        return [self.link.tree(whole)]
 
     def _power(self, row: Array, exponent: Tree, exact: bool) -> Tree:
         """Write a product of all bases to some powers, to the power of an exponent."""
@@ -83,13 +92,60 @@ def _short(power: float) -> Fraction:
     return short if abs(short - power) < _SNAP else Fraction(power)
 
 
-def _logarithm(sign: float) -> Transform:
+def _logarithm_of(link: Transform) -> Transform:
     return Transform(
-        "log|y|",
-        lambda y: np.log(sign * y),
-        lambda q: sign * np.exp(q),
-        lambda y: 1.0 / y,
-        lambda t: multiplied("1" if sign > 0 else -1.0, ("exp", t)),
+        f"log({link.name})",
+        lambda y: np.log(link.forward(y)),
+        lambda q: link.inverse(np.exp(q)),
+        lambda y: link.slope(y) / link.forward(y),
+        lambda t: link.tree(("exp", t)),
+    )
+
+
+def _size(sign: float) -> Transform:
+    return Transform(
+        "|y|",
+        lambda y: sign * y,
+        lambda q: sign * q,
+        lambda y: np.full_like(y, sign),
+        lambda t: t if sign > 0 else ("neg", t),
+    )
+
+
+# What may be a product where the target is a share.
+_OF_SHARES = (
+    Transform(
+        "1/y - 1",
+        lambda y: 1 / y - 1,
+        lambda q: 1 / (1 + q),
+        lambda y: -1 / np.square(y),
+        lambda t: ("inv", ("add", "1", t)),
+    ),
+    Transform(
+        "-log(y)",
+        lambda y: -np.log(y),
+        lambda q: np.exp(-q),
+        lambda y: -1 / y,
+        lambda t: ("exp", ("neg", t)),
+    ),
+    Transform(
+        "-log(1-y)",
+        lambda y: -np.log1p(-y),
+        lambda q: -np.expm1(-q),
+        lambda y: 1 / (1 - y),
+        lambda t: ("sub", "1", ("exp", ("neg", t))),
+    ),
+)
+
+
+def _share_of(whole: Array, tree: Tree, inner: Transform) -> Transform:
+    """Apply a transform to the target over what it is a share of."""
+    return Transform(
+        f"{inner.name} of a share",
+        lambda y: inner.forward(y / whole[: len(y)]),
+        lambda q: whole[: len(q)] * inner.inverse(q),
+        lambda y: inner.slope(y / whole[: len(y)]) / whole[: len(y)],
+        lambda t: multiplied(tree, inner.tree(t)),
     )
 
 
@@ -101,9 +157,31 @@ def products_to_columns(task: Task) -> Iterator[PowerProduct]:
     task : Task
         What is to be explained, with columns in units of the data.
     """
+    if np.all(task.y > 0) or np.all(task.y < 0):
+        yield from _products(task, _size(float(np.sign(task.y[0]))))
+
+
+def shares_to_columns(task: Task) -> Iterator[PowerProduct]:
+    """Give the same for what is behind a share: of one, or of a positive column.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained, with columns in units of the data.
+    """
+    # What the number 1 is, in units of the target.
+    unit = 1.0 / abs(number_in(task.wrap("1")[0]))
+    wholes = [(np.full(len(task.y), unit), snap(unit, True))]
+    for x, leaf in zip(task.columns.values, task.columns.leaves, strict=True):
+        wholes.append((unit * x, multiplied(snap(unit, True), leaf)))
+    for whole, tree in wholes:
+        if np.all(task.y > 0) and np.all(task.y < whole):
+            for inner in _OF_SHARES:
+                yield from _products(task, _share_of(whole, tree, inner))
+
+
+def _products(task: Task, link: Transform) -> Iterator[PowerProduct]:
     y, columns = task.y, task.columns
-    if not (np.all(y > 0) or np.all(y < 0)):
-        return
     one = Terms.one(len(y))
     exponents = Terms.join(
         [one, Terms(columns.values, columns.leaves, np.ones(len(columns)))]
@@ -113,7 +191,7 @@ def products_to_columns(task: Task) -> Iterator[PowerProduct]:
     for beside_one in (True, False):
         bases = Terms.join([e, _bases(columns, beside_one)])
         if len(bases) > 1 and len(exponents) * len(bases) <= most:
-            yield PowerProduct(task, bases, exponents)
+            yield PowerProduct(task, bases, exponents, link)
             return
 
 
