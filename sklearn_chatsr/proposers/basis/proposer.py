@@ -21,8 +21,8 @@ from sklearn_chatsr.proposers.basis.first_look import (
 )
 from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
 from sklearn_chatsr.proposers.basis.reductions import Remainder, reduced
-from sklearn_chatsr.proposers.basis.relations import reduced_by_slopes
 from sklearn_chatsr.proposers.basis.separable import separable
+from sklearn_chatsr.proposers.basis.slopes import reduced_by_slopes
 from sklearn_chatsr.proposers.basis.smooth import suspected_noise
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task

@@ -6,7 +6,7 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers.basis.process import fit_process
 from sklearn_chatsr.proposers.basis.reductions import Remainder
-from sklearn_chatsr.proposers.basis.relations import reduced_by_slopes
+from sklearn_chatsr.proposers.basis.slopes import reduced_by_slopes
 from sklearn_chatsr.proposers.basis.terms import Columns
 
 
