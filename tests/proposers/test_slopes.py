@@ -109,6 +109,16 @@ def test_noise_leaves_no_small_error():
     assert reduce(X, y).error > 1e-3
 
 
+def test_noise_leaves_the_parts_that_there_are():
+    X = draw(5, [0.5, 0.5, 0.5], [2, 2, 2])
+    y = X[:, 0] * np.exp(-X[:, 1] / X[:, 2])
+    y += 0.05 * np.random.default_rng(0).standard_normal(len(y))
+    columns = Columns.of(X)
+    part = Remainder("1", "1", columns, y, np.ones_like(y)).divided(0, "x1", X[:, 0])
+
+    assert part in reduce(X, y, [part]).parts
+
+
 def test_wrong_parts_are_left_out_and_right_ones_kept():
     X = draw(6, [0.5, 0.5, 0.5], [2, 2, 2])
     a, b, c = X.T

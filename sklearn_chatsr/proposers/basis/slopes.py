@@ -102,14 +102,14 @@ def reduced_by_slopes(
     y : ndarray of shape (n_rows,)
         The target.
     parts : sequence of Remainder
-        Smaller problems that something else led to, the smallest first. Those that are
-        not predicted better than the whole are left out, where something is; the first
-        one that is, is where to go on from.
+        Smaller problems that something else led to, the smallest first. Where something
+        is predicted much better than the whole, those that are not are left out; the
+        first one that is, is where to go on from.
     out_of_time : callable
         Asked between steps.
     """
     whole = Remainder("1", "1", columns, y, np.ones_like(y))
-    unknown = Reductions(list(parts), np.inf)
+    unknown = Reductions([*parts], np.inf)
     if not 1 < len(columns) <= _MOST_COLUMNS:
         return unknown
     size = np.abs(y[:_ROWS])
@@ -141,10 +141,11 @@ def reduced_by_slopes(
         if found[-2].error < _LARGE:
             break
         found.pop()
-    if len(found) == 1 and not holding:
-        return unknown
     logger.debug("%s", [(m.problem.columns.leaves, m.error) for m in found])
     new = [m.problem for m in found[:0:-1]][:_MOST_NEW]
+    if found[-1].error > max(_CLEARLY * model.error, _SMALL):
+        # Below noise one predicts as well as the other.
+        return Reductions([*new, *parts], np.inf)
     return Reductions([*new, *(m.problem for m in holding)], found[-1].error)
 
 
