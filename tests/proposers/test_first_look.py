@@ -140,6 +140,12 @@ def test_quotients_and_roots_with_functions_are_seen_at_the_second_look(law):
     assert look(law, 3, low=1.2, second=True)
 
 
+def test_two_decays_are_seen_at_the_second_look():
+    law = "(2*exp(-x1*x2) - 3*exp(-x2))/(4 + x1)"
+
+    assert look(law, 2, second=True)
+
+
 @pytest.mark.parametrize(
     "law",
     ["2*x1*sin(1.7*x2) + x3^2/(x1 + 1)", "x3 + x1*sin(2.6*x2)/(x1 + x3)"],

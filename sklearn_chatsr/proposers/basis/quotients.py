@@ -19,7 +19,7 @@ from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hi
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Quotient
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.task import Task
-from sklearn_chatsr.proposers.basis.terms import Array, Terms
+from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
 from sklearn_chatsr.proposers.basis.trees import multiplied
 from sklearn_chatsr.proposers.basis.waves import Wave, strongest_waves
@@ -80,17 +80,32 @@ def dense_quotients_with_functions(
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Quotients of polynomials that may hold functions of one column.
 
-    And logarithms of all columns.
+    And logarithms of all columns, and of two columns exponentials of both and of their
+    product, as in the difference of two decays.
     """
     logarithms = task.columns.with_logarithms()
     if len(logarithms) > len(task.columns) + 1:
         yield from dense_quotients(replace(task, columns=logarithms), transforms, 2)
+    if len(task.columns) == 2:
+        extended = _with_exponentials(task.columns)
+        wider = replace(task, columns=extended)
+        yield from dense_quotients(wider, TRANSFORMS[:1], 2)
     for leaf, column in zip(task.columns.leaves, task.columns.values, strict=True):
         for functions in FUNCTIONS:
             if out_of_time():
                 return
             extended = task.columns.with_functions(leaf, column, functions)
             yield from dense_quotients(replace(task, columns=extended), transforms, 3)
+
+
+def _with_exponentials(columns: Columns) -> Columns:
+    """Add exponentials of two columns, and of their product."""
+    leaf: Tree = ("mul", *columns.leaves)
+    arguments = [*zip(columns.leaves, columns.values, strict=True)]
+    arguments.append((leaf, np.prod(columns.values, axis=0)))
+    for tree, values in arguments:
+        columns = columns.with_functions(tree, values, [("neg", "exp")])
+    return columns
 
 
 def quotients_with_a_wave(
