@@ -136,7 +136,8 @@ class BasisProposer:
 
         def unless(waits: bool, look: Iterator[list[Tree]]) -> Iterator[list[Tree]]:
             if not waits:
-                return look
+                # Of a law that is known only shorter forms are looked for.
+                return iter(()) if problem.is_solved() else look
             waiting.append(look)
             return iter(())
 
@@ -153,7 +154,6 @@ class BasisProposer:
         looked_at = [self._part(left, number) for left in parts[:1]]
         for part in looked_at:
             yield first_look(*part.tasks, out_of_time)
-        # Of a law that is known, shorter forms are looked for.
         if not problem.is_solved():
             # Nothing else comes to as many terms, and this is seen at once.
             yield from separable([(columns, y, whole)], out_of_time, clearly=True)
@@ -179,8 +179,7 @@ class BasisProposer:
             few = part.tasks[0]
             if not known:
                 yield first_look(*part.tasks, out_of_time)
-            if not problem.is_solved():
-                yield from unless(is_likely, look_at_exponents(few, out_of_time))
+            yield from unless(is_likely, look_at_exponents(few, out_of_time))
             yield from look_at_few_terms(few, out_of_time)
             yield from unless(is_likely, _closer_look(few, out_of_time))
             if others_wait and not searches:
@@ -256,8 +255,10 @@ class BasisProposer:
 
 def _closer_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
     """Yield exact laws with functions, and with constants, inside."""
-    yield from second_look(task, out_of_time)
-    yield from look_for_open_constants(task, out_of_time)
+    looks = [second_look, look_for_open_constants]
+    # Of one column the functions make good approximations of most laws.
+    for look in reversed(looks) if len(task.columns) == 1 else looks:
+        yield from look(task, out_of_time)
 
 
 def _with_last_word(
