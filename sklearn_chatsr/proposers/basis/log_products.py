@@ -1,6 +1,6 @@
 """Products of free powers and an affine function of logarithms.
 
-In ``y = x1*x2^-1.5*(23 - log(x1*sqrt(x3)))`` the logarithm of the target is linear in
+In ``y = x1*x2^-2.5*(17 - log(x1*x3^2))`` the logarithm of the target is linear in
 the logarithms of the columns but for the logarithm of an affine function of them; a
 factor ``1 + c*x1^p*x2^q`` beside it adds another such term. What is linear is projected
 out, the rest is a small problem of least squares; once its powers are rounded, all
