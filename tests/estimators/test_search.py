@@ -176,7 +176,14 @@ def test_a_long_law_ends_the_search_if_it_is_a_polynomial(law, asked):
     assert [name for name, _ in told] == asked
 
 
-def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("float division by zero"),
+        IndexError("index 3 is out of bounds, not by zero"),
+    ],
+)
+def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search, error):
     told: list[tuple[str, str | None]] = []
 
     class Hurt:
@@ -184,7 +191,7 @@ def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search):
 
         def propose(self, problem, rng):
             yield [Expression.from_infix("1.5*x1^2")]
-            raise ZeroDivisionError("float division by zero")
+            raise error
 
     def make(name):
         return Hurt() if name == "hurt" else Speaker(name, ["1.5*x2^2"], told)

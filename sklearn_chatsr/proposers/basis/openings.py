@@ -20,7 +20,7 @@ _MOST_PAIRED = 5  # columns
 # Where a constant is looked for: in units of the spread of a column; as logarithms of
 # the distance from the next value that is possible, and of a ratio of columns; powers.
 _SLOPES = (0.15, 0.5, 1.2, 3.0)
-_FAR_BELOW = 0.1
+_FAR_BELOW = 0.1  # arguments where functions are as good as straight
 _DISTANCES = (-4.0, -2.0, -0.5, 1.0)
 _RATIOS = (-3.0, -1.0, 1.0, 3.0)
 _POWERS = (-1.5, -0.7, -0.3, 0.3, 0.7, 1.4, 1.8, 2.5)

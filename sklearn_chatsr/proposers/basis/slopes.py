@@ -102,7 +102,8 @@ def reduced_by_slopes(
     y : ndarray of shape (n_rows,)
         The target.
     parts : sequence of Remainder
-        Smaller problems that something else led to, the smallest first. Where something
+        Smaller problems of one column at least that something else led to, the
+        smallest first. Where something
         is predicted much better than the whole, those that are not are left out; the
         first one that is, is where to go on from.
     out_of_time : callable
@@ -120,8 +121,6 @@ def reduced_by_slopes(
     holding: list[_Model] = []
     least = model.error
     for part in reversed(parts):
-        if len(part.columns) == 0:
-            return unknown
         other = modelled(part, model)
         # The smaller ones rest on the larger ones.
         if other is not None and other.error < max(_LARGE_GAIN * least, _SMALL):
@@ -230,22 +229,22 @@ class _Modelling:
         y = problem.y[:_ROWS]
         if before is not None and likewise:
             start = _widths(problem.columns, before)
-            return self._modelled(problem, before.measure, _AGAIN, start)
+            return self._modelled(problem, before.measure, start)
         begin = None if before is None else _widths(problem.columns, before)
-        models = [self._modelled(problem, m, _AGAIN, begin) for m in _measures(y)]
+        models = [self._modelled(problem, m, begin) for m in _measures(y)]
         found = sorted(filter(None, models), key=lambda m: m.error)
         for model in found[:_CONTINUED]:
             own = model.process.parameters
-            farther = self._modelled(problem, model.measure, _AGAIN, own)
+            farther = self._modelled(problem, model.measure, own)
             found += [farther] if farther is not None else []
         return min(found, key=lambda m: m.error, default=None)
 
     def _modelled(
-        self, problem: Remainder, measure: _Measure, most: int, start: Array | None
+        self, problem: Remainder, measure: _Measure, start: Array | None
     ) -> _Model | None:
         features, rates = _features(problem.columns.values[:, :_ROWS].T)
         y, divisor = problem.y[:_ROWS], problem.divisor[:_ROWS]
-        process = fit_process(features, measure.values(y), most, start)
+        process = fit_process(features, measure.values(y), _AGAIN, start)
         if process is None:
             return None
         per_unit = measure.slope(y)

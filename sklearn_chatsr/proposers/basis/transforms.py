@@ -168,14 +168,14 @@ def columns_over_target(
             lambda t: ("div", leaf, t),
         )
 
-    mixed = [
+    usable = [
         j
         for j, x in enumerate(columns.values)
         if np.all(x != 0) and (x.min() < 0 < x.max() or not only_mixed)
     ]
     return [
         over(columns.values[j], columns.leaves[j], f"column {j} / y")
-        for j in mixed[:_MOST_COLUMNS]
+        for j in usable[:_MOST_COLUMNS]
     ]
 
 
