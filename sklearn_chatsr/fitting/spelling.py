@@ -28,6 +28,8 @@ _RELATIVE = 1e-10
 _MAX_DENOMINATOR = 12
 _MAX_NUMERATOR = 60
 _REFITS_PER_ROUND = 6
+# Of the spellings in several tokens the cheapest, as they stand.
+_MOST_SPELLINGS = 4
 _MAX_DIGITS = 12
 
 
@@ -125,21 +127,28 @@ def _improve(
     if G is None:
         return None
     covariance = invert_normal(G[1:, 1:])
+
+    def price_of(candidate: Expression, k: int, spelled: float) -> float:
+        rise = 0.0
+        if covariance[k, k] > 0:
+            rise = (spelled - fit.constants[k]) ** 2 / covariance[k, k]
+        return cost(candidate, (G[0, 0] + rise) * fitter.data.scale**2)
+
     forecasts: list[tuple[float, int, Expression]] = []
     for k, value in enumerate(fit.constants):
-        error = _error(G, covariance, k, fitter)
-        for tokens, spelled in spellings(value, _tolerance(value, error)):
+        near = spellings(value, _tolerance(value, _error(G, covariance, k, fitter)))
+        written = [_substitute(expression, k, tokens) for tokens, _ in near]
+        dear = [price_of(w, k, own) for w, (_, own) in zip(written, near, strict=True)]
+        for place in _worth_a_forecast(near, dear):
+            tokens, spelled = near[place]
             # Written in full, 1/2 would look dearer than it is.
-            candidate = _substitute(expression, k, tokens).simplify()
-            rise = 0.0
-            if covariance[k, k] > 0:
-                rise = (spelled - value) ** 2 / covariance[k, k]
-            loss = (G[0, 0] + rise) * fitter.data.scale**2
-            forecast = cost(candidate, loss)
+            candidate = written[place].simplify()
+            forecast = price_of(candidate, k, spelled)
             if _is_fraction(tokens):
                 values = (*fit.constants[:k], spelled, *fit.constants[k + 1 :])
                 # 7/10 is shorter as 0.7, which comes last.
-                if cost(expression.with_constants(values), loss) <= forecast:
+                decimal = expression.with_constants(values)
+                if price_of(decimal, k, spelled) <= forecast:
                     continue
             if forecast < price:
                 forecasts.append((forecast, len(forecasts), candidate))
@@ -151,6 +160,13 @@ def _improve(
         if refit_price < price:
             return refit, refit_price
     return None
+
+
+def _worth_a_forecast(near: Sequence[Spelling], prices: Sequence[float]) -> list[int]:
+    """Choose spellings: simplifying a formula costs more than all else."""
+    places = sorted(range(len(near)), key=lambda i: prices[i])
+    single = [i for i in places if len(near[i][0]) == 1]
+    return single + [i for i in places if i not in single][:_MOST_SPELLINGS]
 
 
 def _is_fraction(tokens: Sequence[str]) -> bool:

@@ -144,8 +144,6 @@ class BasisProposer:
         def wrap_of(part: Remainder) -> Callable[[Tree], list[Tree]]:
             return partial(part.formulas, number)
 
-        yield from look_at_few_terms(tasks[0], out_of_time)
-        yield from unless(is_likely, second_look(tasks[0], out_of_time))
         parts = reduced(columns, y, out_of_time)
         for left in parts:
             if len(left.columns) == 0:
@@ -154,6 +152,9 @@ class BasisProposer:
         looked_at = [self._part(left, number) for left in parts[:1]]
         for part in looked_at:
             yield first_look(*part.tasks, out_of_time)
+            yield from look_at_few_terms(part.tasks[0], out_of_time)
+        yield from look_at_few_terms(tasks[0], out_of_time)
+        yield from unless(is_likely, second_look(tasks[0], out_of_time))
         if not problem.is_solved():
             # Nothing else comes to as many terms, and this is seen at once.
             yield from separable([(columns, y, whole)], out_of_time, clearly=True)
@@ -179,8 +180,8 @@ class BasisProposer:
             few = part.tasks[0]
             if not known:
                 yield first_look(*part.tasks, out_of_time)
+                yield from look_at_few_terms(few, out_of_time)
             yield from unless(is_likely, look_at_exponents(few, out_of_time))
-            yield from look_at_few_terms(few, out_of_time)
             yield from unless(is_likely, _closer_look(few, out_of_time))
             if others_wait and not searches:
                 yield []

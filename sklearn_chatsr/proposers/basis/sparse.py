@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.proposers.basis.dense import dense_hit
@@ -147,27 +148,96 @@ def _directions(values: Array) -> Array:
 
 def _chosen(directions: Array, target: Array, most: int) -> npt.NDArray[np.intp] | None:
     """Choose terms until nothing is left; None if something always is."""
-    chosen: list[int] = []
+    span = _Span.of(directions, target, [])
     course = [1.0]
     for _ in range(most):
-        term, left = _next(directions, target, chosen)
-        chosen.append(term)
+        term, left = span.next_one()
+        if term is None:
+            return None
+        span = _Span.of(directions, target, [*span.chosen, term])
         for _ in range(_MOST_EXCHANGED):
-            tried = []
-            for k in chosen:
-                others = [c for c in chosen if c != k]
-                other, without = _next(directions, target, others)
-                tried.append((without, [*others, other]))
-            without, exchanged = min(tried)
+            chosen, without = span.exchanged()
             if without >= 0.999 * left:
                 break
-            left, chosen = without, exchanged
+            left = without
+            span = _Span.of(directions, target, chosen)
         if left <= _NOTHING:
-            return np.array(chosen)
+            return np.array(span.chosen)
         course.append(left)
         if len(course) > _PATIENCE and left > _FALLS * course[-1 - _PATIENCE]:
             return None
     return None
+
+
+class _Span(NamedTuple):
+    """What some terms span, and what of the others and of the target they leave.
+
+    Attributes
+    ----------
+    chosen : list of int
+        The terms.
+    residual : ndarray of shape (n_rows,)
+        Of the target.
+    gains : ndarray of shape (n_terms,)
+        Product of the residual with every term.
+    free : ndarray of shape (n_terms,)
+        Share of every term that is not in the span.
+    own : ndarray of shape (n_chosen,)
+        Part of the target along what only one of the chosen terms spans.
+    along : ndarray of shape (n_terms, n_chosen)
+        The same of every term.
+    """
+
+    chosen: list[int]
+    residual: Array
+    gains: Array
+    free: Array
+    own: Array
+    along: Array
+
+    @classmethod
+    def of(cls, directions: Array, target: Array, chosen: list[int]) -> _Span:
+        """Orthogonalise the terms."""
+        if not chosen:
+            none = np.empty((len(directions), 0))
+            free = np.ones(len(directions))
+            return cls([], target, directions @ target, free, none[0], none)
+        basis, triangle = np.linalg.qr(directions[chosen].T)
+        residual, inside = target, np.zeros(len(chosen))
+        for _ in range(2):  # since little is left
+            part = basis.T @ residual
+            residual, inside = residual - basis @ part, inside + part
+        of_terms = directions @ basis
+        free = 1.0 - np.square(of_terms).sum(axis=1)
+        only = solve_triangular(triangle, np.eye(len(chosen)), trans="T")
+        only /= np.linalg.norm(only, axis=0)
+        gains = directions @ residual
+        return cls(chosen, residual, gains, free, inside @ only, of_terms @ only)
+
+    def next_one(self) -> tuple[int | None, float]:
+        """Give the term that explains most beside them, if any, and what it leaves."""
+        gain = _gain(self.gains, self.free)
+        gain[self.chosen] = 0.0
+        best = int(np.argmax(gain))
+        if gain[best] == 0.0:
+            return None, 1.0
+        return best, max(float(self.residual @ self.residual) - float(gain[best]), 0.0)
+
+    def exchanged(self) -> tuple[list[int], float]:
+        """Give the terms with the best one for one of them, and what those leave."""
+        gains = self.gains[:, None] + self.along * self.own
+        gain = _gain(gains, self.free[:, None] + np.square(self.along))
+        gain[self.chosen] = np.diag(np.diag(gain[self.chosen]))
+        without = float(self.residual @ self.residual) + np.square(self.own) - gain
+        term, k = np.unravel_index(np.argmin(without), without.shape)
+        chosen = [*self.chosen[:k], *self.chosen[k + 1 :], int(term)]
+        return chosen, max(float(without[term, k]), 0.0)
+
+
+def _gain(products: Array, free: Array) -> Array:
+    """Give the share of the target that each term explains beside others."""
+    shares = np.square(products) / np.maximum(free, _INDEPENDENT)
+    return np.where(free > _INDEPENDENT, shares, 0.0)
 
 
 def _grown(directions: Array, target: Array) -> npt.NDArray[np.intp] | None:
@@ -178,31 +248,21 @@ def _grown(directions: Array, target: Array) -> npt.NDArray[np.intp] | None:
     n_terms, n_rows = directions.shape
     if n_terms > _MOST_GROWN_FROM:
         return None
-    residual, free = target, directions.copy()
+    residual, free = target, np.ones(n_terms)
+    basis = np.empty((min(_MOST_GROWN, n_rows // 2), n_rows))
     chosen: list[int] = []
-    for _ in range(min(_MOST_GROWN, n_rows // 2)):
-        size = np.einsum("ij,ij->i", free, free)
-        gain = np.square(free @ residual) / np.maximum(size, _INDEPENDENT)
-        term = int(np.argmax(np.where(size > _INDEPENDENT, gain, 0.0)))
-        chosen.append(term)
-        direction = free[term] / np.sqrt(max(size[term], _INDEPENDENT))
-        free -= np.outer(free @ direction, direction)
-        residual = residual - (residual @ direction) * direction
+    for k in range(len(basis)):
+        gain = _gain(directions @ residual, free)
+        gain[chosen] = 0.0
+        chosen.append(int(np.argmax(gain)))
+        if gain[chosen[-1]] == 0.0:
+            return None
+        direction = directions[chosen[-1]]
+        for _ in range(2):  # since little is left
+            direction = direction - (basis[:k] @ direction) @ basis[:k]
+        basis[k] = direction / np.linalg.norm(direction)
+        free -= np.square(directions @ basis[k])
+        residual = residual - (residual @ basis[k]) * basis[k]
         if residual @ residual <= _NOTHING:
             return np.array(chosen)
     return None
-
-
-def _next(directions: Array, target: Array, chosen: list[int]) -> tuple[int, float]:
-    """Give the term that explains most beside others, and what it leaves."""
-    residual, free = target, np.ones(len(directions))
-    if chosen:
-        basis = np.linalg.qr(directions[chosen].T)[0]
-        for _ in range(2):  # since little is left
-            residual = residual - basis @ (basis.T @ residual)
-        free = 1.0 - np.square(directions @ basis).sum(axis=1)
-    gain = np.square(directions @ residual)
-    gain = np.where(free > _INDEPENDENT, gain / np.maximum(free, _INDEPENDENT), 0.0)
-    gain[chosen] = 0.0
-    best = int(np.argmax(gain))
-    return best, max(float(residual @ residual) - float(gain[best]), 0.0)
