@@ -47,6 +47,9 @@ _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
 # Shares of the variance that splines may miss where nothing of it depends on products
 # of the columns, and whatever it depends on.
 _GOOD, _EXCELLENT = 0.1, 1e-4
+# Splines of a few knots that miss more show no straight lines; sums and products that
+# miss so little leave none to be looked for.
+_HOPELESS, _STRAIGHT_BELOW = 0.05, 1e-9
 _BETTER = 10.0  # how much more the second best kind, or problem, may miss
 # Products take many sweeps: not with the most knots, and no longer than they help.
 _PRODUCT_KNOTS, _SWEEPS, _SETTLED = 4, 40, 0.97
@@ -151,11 +154,12 @@ def _best_models(
     if not out_of_time():
         models += _products(table, splines[:_PRODUCT_KNOTS], y, n_fit)
     least = min((model.missed for model in models), default=_GOOD)
-    if len(table) == 2:
+    if least > _STRAIGHT_BELOW:
         # Sums and products are of this kind, too.
         for transform in transforms:
-            straight = _straight(columns, splines, transform, y, n_fit)
-            models += [m for m in straight if _BETTER * m.missed < least]
+            if not out_of_time():
+                straight = _straight(columns, splines, transform, y, n_fit)
+                models += [m for m in straight if _BETTER * m.missed < least]
     return sorted(models, key=lambda model: model.missed)
 
 
@@ -203,28 +207,47 @@ def _straight(
     y: Array,
     n_fit: int,
 ) -> Iterator[_Model]:
-    """Fit ``T(y) = a(x1) + b(x1) * x2``, with either column, and with logarithms."""
+    """Fit ``T(y) = a(x1) + b(x1) * x2 + ...`` with any column for x1."""
     target = transform.forward(y)
-    for j, k in ((0, 1), (1, 0)):
-        lines = [(columns.values[k], columns.leaves[k])]
-        if columns.positive[k]:
-            lines.append((np.log(columns.values[k]), ("log", columns.leaves[k])))
-        for line, leaf in lines:
-            fits = []
+    for j in range(len(columns)):
+        for factors, trees in _straight_factors(columns, j):
+            fits: list[tuple[float, list[Array]]] = []
             for bases in splines:
                 basis = bases[j]
-                pair = [basis, basis * line[:, None]]
-                design = np.hstack(pair)
-                solved = np.split(_solve(design[:n_fit], target[:n_fit]), 2)
-                a, b = (basis @ coefficients for coefficients in solved)
-                fits.append((_missed(a + b * line, target, n_fit), a, b))
-            missed, a, b = min(fits, key=lambda fit: fit[0])
+                design = np.hstack([basis * factor[:, None] for factor in factors])
+                if _ROWS_PER_PARAMETER * design.shape[1] > n_fit:
+                    break
+                solved = np.split(_solve(design[:n_fit], target[:n_fit]), len(factors))
+                parts = [basis @ coefficients for coefficients in solved]
+                whole = np.sum(np.multiply(parts, factors), axis=0)
+                fits.append((_missed(whole, target, n_fit), parts))
+                if fits[-1][0] > _HOPELESS:
+                    break
+            missed, parts = min(fits, key=lambda fit: fit[0], default=(np.inf, []))
             if missed > _EXCELLENT:
                 continue
             left = missed * target.var()
-            noise = left / a.var(), left / (b.var() * np.mean(np.square(line)))
-            parts = [(j, a, noise[0]), (j, b, noise[1])]
-            yield _Model(parts, missed, partial(_line_below, transform, leaf))
+            sizes = [
+                part.var() * np.mean(np.square(factor))
+                for part, factor in zip(parts, factors, strict=True)
+            ]
+            known = [(j, p, left / s) for p, s in zip(parts, sizes, strict=True)]
+            yield _Model(known, missed, partial(_lines_below, transform, trees))
+
+
+def _straight_factors(
+    columns: Columns, j: int
+) -> Iterator[tuple[list[Array], list[Tree]]]:
+    """Give what functions of a column may be multiplied by, and added up."""
+    others = [k for k in range(len(columns)) if k != j]
+    one = np.ones(columns.values.shape[1])
+    values, leaves = columns.values[others], [columns.leaves[k] for k in others]
+    yield [one, *values], ["1", *leaves]
+    if all(columns.positive[k] for k in others):
+        yield [one, *np.log(values)], ["1", *(("log", leaf) for leaf in leaves)]
+    if len(others) == 1 and values.min() >= 0 and values.max() <= 1:
+        # A mixture of two.
+        yield [1.0 - values[0], values[0]], [("sub", "1", leaves[0]), leaves[0]]
 
 
 def _is_all(table: Array, residual: Array, missed: float) -> bool:
@@ -400,9 +423,18 @@ def _without_constant(tree: Tree) -> tuple[Tree | None, float]:
     return tree, 0.0
 
 
-def _line_below(transform: Transform, leaf: Tree, trees: Sequence[Tree]) -> Tree:
-    intercept, slope = trees
-    return transform.tree(("add", intercept, ("mul", slope, leaf)))
+def _lines_below(
+    transform: Transform, factors: Sequence[Tree], trees: Sequence[Tree]
+) -> Tree:
+    products: list[Tree] = [
+        tree if factor == "1" else ("mul", tree, factor)
+        for factor, tree in zip(factors, trees, strict=True)
+        if tree != 0.0
+    ]
+    whole = products[0]
+    for tree in products[1:]:
+        whole = ("add", whole, tree)
+    return transform.tree(whole)
 
 
 def _product_of(trees: Sequence[Tree]) -> Tree:
