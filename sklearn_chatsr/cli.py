@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--decimal",
         choices=[".", ","],
+        metavar="MARK",
         help="decimal point; recognised by default",
     )
     fit.add_argument(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,16 +76,12 @@ def read_text_table(
     import pandas as pd
 
     try:
+        sep = separator or _separator_of(_header(path))
         # In one go, whole numbers and 1,5 in one column are no cause for a warning.
-        read = partial(
-            pd.read_csv,
-            path,
-            sep=separator or _separator_of(_header(path)),
-            low_memory=False,
-        )
-        frame = read(decimal=decimal or ".")
+        frame = pd.read_csv(path, sep=sep, decimal=decimal or ".", low_memory=False)
         if decimal is None and text_columns(frame):
-            frame = min(frame, read(decimal=","), key=lambda f: len(text_columns(f)))
+            other = pd.read_csv(path, sep=sep, decimal=",", low_memory=False)
+            frame = min(frame, other, key=lambda f: len(text_columns(f)))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} is not in UTF-8 (byte {error.object[error.start]:#04x}). "
