@@ -1,4 +1,4 @@
-"""The compiled drawing of starts, apart: only programs, BFGS and Adam ask for it."""
+"""The compiled drawing of starts, apart: ChatSR does without it by default."""
 
 from __future__ import annotations
 

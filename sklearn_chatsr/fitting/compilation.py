@@ -39,7 +39,8 @@ def load_kernels() -> ModuleType:
 def load_starts() -> ModuleType:
     """Give the module that draws starts outside a compiled fit, likewise.
 
-    Programs with shared parameters or thresholds, BFGS and Adam ask for it.
+    BFGS, Adam, programs with shared parameters or thresholds, and a look at which
+    constants are linear ask for it.
     """
     return _load("_compiled_starts", "Compiling the drawing of starts", 12)
 
