@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
 from sklearn_chatsr.sample_commands import add_sample_commands
+from sklearn_chatsr.table_files import read_table, text_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sklearn_chatsr.estimators import ChatSRRegressor
-
-_READ_BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
 class _InputError(Exception):
@@ -60,8 +62,23 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="find a formula for one column of a file")
     fit.add_argument("file", type=Path, help="csv, tsv or parquet, with a header")
     fit.add_argument("--target", required=True, help="column to explain")
-    fit.add_argument("--features", help="columns to use, with commas; all by default")
+    fit.add_argument(
+        "--features",
+        help="columns to use, with commas, '\"a, b\",c' where a name has one; all by "
+        "default",
+    )
     fit.add_argument("--weight", help="column of sample weights")
+    fit.add_argument(
+        "--separator",
+        help="character between columns, or 'tab'; by default the tab, semicolon or "
+        "comma of the header",
+    )
+    fit.add_argument(
+        "--decimal",
+        choices=[".", ","],
+        metavar="MARK",
+        help="decimal point; recognised by default",
+    )
     fit.add_argument(
         "--test-size",
         type=float,
@@ -137,7 +154,9 @@ def _fit(options: argparse.Namespace) -> None:
 
     from sklearn_chatsr.estimators import ChatSRRegressor
 
-    frame = _read(options.file)
+    if options.json is not None:
+        _check_writable(options.json)
+    frame = _read(options)
     X, y, weight = _columns(frame, options)
     rows = range(len(frame))
     if not 0 <= options.test_size < 1:
@@ -172,21 +191,25 @@ def _fit(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def _read(options: argparse.Namespace) -> pd.DataFrame:
+    separator = options.separator
+    if separator in ("tab", "\\t"):
+        separator = "\t"
+    if separator is not None and len(separator) != 1:
+        raise _InputError(
+            f"--separator is {separator!r}, must be one character, or 'tab'."
+        )
+    return read_table(options.file, separator, options.decimal)
 
-    if not path.exists():
-        raise _InputError(f"No file {str(path)!r}.")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".parquet":
-        return pd.read_parquet(path)
-    for suffix in reversed(suffixes[-2:]):
-        if suffix in _READ_BY_SUFFIX:
-            return pd.read_csv(path, sep=_READ_BY_SUFFIX[suffix])
-    raise _InputError(
-        f"Cannot tell the format of {path.name!r}. Allowed: .csv, .tsv, .txt (tabs), "
-        "these with .gz, and .parquet."
-    )
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise _InputError(f"--json is the folder {str(path)!r}: name a file in it.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _InputError(
+            f"--json: cannot write {str(path)!r}. The folder must exist and be "
+            "writable."
+        )
 
 
 def _columns(
@@ -197,19 +220,28 @@ def _columns(
     if options.features is None:
         features = [c for c in frame.columns if c not in special]
     else:
-        features = [name.strip() for name in options.features.split(",")]
+        names = next(csv.reader([options.features], skipinitialspace=True), [])
+        features = [name.strip() for name in names]
     missing = [c for c in [*special, *features] if c not in frame.columns]
     if missing:
         raise _InputError(
-            f"No column {missing[0]!r}. Columns: {', '.join(frame.columns)}."
+            f"No column {missing[0]!r}. Columns: {_listed(frame.columns)}."
+        )
+    repeated = [c for c, n in Counter([*special, *features]).items() if n > 1]
+    if repeated:
+        raise _InputError(
+            f"Column {repeated[0]!r} is named twice. The target, the weight and each "
+            "feature must be different columns."
         )
     if not features:
-        raise _InputError("The file has no column beside the target.")
+        raise _InputError("No column is left beside the target.")
+    if frame.empty:
+        raise _InputError(f"{options.file.name} has no rows below its header.")
     used = frame[[*features, *special]]
-    text = [c for c in used.columns if used[c].dtype.kind not in "biuf"]
+    text = text_columns(used)
     if text:
         raise _InputError(
-            f"Columns that are not numbers: {', '.join(text)}. Name the ones to use "
+            f"Columns that are not numbers: {_listed(text)}. Name the ones to use "
             "with --features."
         )
     empty = int(used.isna().any(axis=1).sum())
@@ -219,6 +251,11 @@ def _columns(
         )
     weight = frame[options.weight] if options.weight else None
     return frame[features], frame[options.target], weight
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Write names as --features takes them."""
+    return ", ".join(f'"{name}"' if "," in name else name for name in names)
 
 
 def _print(

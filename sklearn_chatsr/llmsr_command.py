@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn_chatsr.table_files import read_text_table, text_columns
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -94,19 +96,16 @@ def _run(options: argparse.Namespace) -> None:
 
 def _read(path: Path, names: list[str]) -> tuple[pd.DataFrame, pd.Series]:
     """Read inputs by name, or by position where the file names them otherwise."""
-    import pandas as pd
-
     if not path.is_file():
         raise ValueError(f"No file {str(path)!r}.")
-    frame = pd.read_csv(path)
+    frame = read_text_table(path)
     if frame.shape[1] != len(names) + 1:
         raise ValueError(
             f"{path.name} has {frame.shape[1]} columns; expected {len(names)} inputs "
             f"({', '.join(names)}) and, last, the target."
         )
     inputs, target = frame.iloc[:, :-1], frame.iloc[:, -1]
-    text = [c for c in frame.columns if frame[c].dtype.kind not in "biuf"]
-    if text or frame.isna().to_numpy().any():
+    if text_columns(frame) or frame.isna().to_numpy().any():
         raise ValueError(f"{path.name} has empty cells or cells that are not numbers.")
     if set(names) == set(map(str, inputs.columns)):
         return inputs[names], target

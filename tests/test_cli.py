@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.cli import main
 
 
@@ -93,6 +94,71 @@ def test_unusable_input_ends_with_its_reason(
 
     assert status == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--target", "F", "--features", "F,mass"], "Column 'F' is named twice"),
+        (["--target", "F", "--features", "mass,mass"], "Column 'mass' is named twice"),
+        (["--target", "F", "--weight", "F"], "Column 'F' is named twice"),
+        (
+            ["--target", "F", "--features", "mass", "--weight", "mass"],
+            "Column 'mass' is named twice",
+        ),
+        (["--target", "F", "--features", ""], "No column is left"),
+        (["--target", "F", "--separator", "ab"], "--separator is 'ab', must be one"),
+        (["--target", "F", "--json", "no/such/folder.json"], "--json: cannot write"),
+        (["--target", "F", "--json", "."], "--json is the folder '.'"),
+    ],
+)
+def test_options_that_cannot_be_used_are_told_before_the_search(
+    frame, tmp_path, capsys, monkeypatch, options, message
+):
+    path = write(frame, tmp_path / "data.csv")
+    monkeypatch.setattr(ChatSRRegressor, "fit", lambda *args: pytest.fail("fitted"))
+
+    status = main(["fit", path, *options, "--quiet"])
+
+    error = capsys.readouterr().err
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_without_rows_is_said_to_have_none(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("mass,F\n")
+
+    status = main(["fit", str(path), "--target", "F"])
+
+    assert status == 2
+    assert "data.csv has no rows below its header" in capsys.readouterr().err
+
+
+def test_a_name_with_a_comma_is_given_in_quotes(frame, tmp_path, capsys):
+    frame = frame.rename(columns={"r (m)": "r, m"}).assign(other=1.0)
+    path = write(frame, tmp_path / "data.csv")
+
+    status = main(["fit", path, "--target", "F", "--features", 'mass, "r, m"'])
+    printed = capsys.readouterr().out
+    main(["fit", path, "--target", "F", "--features", "r, m"])
+
+    assert status == 0
+    assert "F = mass/`r, m`^2" in printed
+    assert 'Columns: mass, "r, m", F, other.' in capsys.readouterr().err
+
+
+def test_separator_and_decimal_comma_can_be_given(frame, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    frame = frame.rename(columns={"r (m)": "r,m"})
+    frame.to_csv(path, sep="|", decimal=",", index=False)
+
+    options = ["--separator", "|", "--decimal", ",", "--quiet"]
+    status = main(["fit", str(path), "--target", "F", *options])
+
+    assert status == 0
+    assert "F = mass/`r,m`^2" in capsys.readouterr().out
 
 
 def test_the_command_runs_as_a_module():

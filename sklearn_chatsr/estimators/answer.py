@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.expressions import Expression, with_integers
+from sklearn_chatsr.expressions import Expression, with_integers, without_idle_addends
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive, Candidate, best_in_general
 
 _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
+_SIZED_ROWS = 1_000  # rows; they show how large an addend is
 _FINALISTS = 24
 _CROSS_VALIDATED = 40
 # Bits: of many formulas that were fitted to few rows, some predict well by chance. One
@@ -22,7 +24,12 @@ _CROSS_VALIDATED = 40
 _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
 
 
-def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
+def refit_on_all(
+    archive: Archive,
+    table: Table,
+    limit: float,
+    constraints: Constraints | None = None,
+) -> Archive:
     """Refit the best formulas on all rows and judge them there.
 
     Parameters
@@ -33,6 +40,8 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
         All rows.
     limit : float
         `time.monotonic` when the result has to be there.
+    constraints : Constraints, optional
+        What every formula must obey.
 
     Returns
     -------
@@ -51,6 +60,13 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
         rng = np.random.default_rng([table.seed, 0, 1])
         rows = np.sort(rng.choice(rows, _FINAL_ROWS, replace=False))
     fitter = table.fitter(rows)
+    few = table.X[:: -(-len(table) // _SIZED_ROWS)]
+
+    def is_exact(expression: Expression) -> bool:
+        if constraints is not None and not constraints.allow(expression):
+            return False
+        return final.cost.at_floor(table.loss(expression, everywhere))
+
     quick = len(table) <= _QUICKLY_JUDGED
     for candidate in sorted(finalists.values(), key=lambda c: c.bits):
         expression = candidate.expression
@@ -64,7 +80,13 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
             refit = expression
             if not fit.failed:
                 refit = with_integers(fit.expression.simplify()).simplify()
+                # Simplified, it may be written with an operator that is not allowed.
+                if constraints is not None and not constraints.allow(refit):
+                    refit = fit.expression
             refit_loss = table.loss(refit, everywhere)
+            if final.cost.at_floor(refit_loss):
+                refit = without_idle_addends(refit, few, is_exact)
+                refit_loss = table.loss(refit, everywhere)
             # 0.7 stays 0.7 where the data do not ask for more.
             if final.cost(refit, refit_loss) < final.cost(expression, loss):
                 expression, loss = refit, refit_loss

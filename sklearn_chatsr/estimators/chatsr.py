@@ -27,7 +27,7 @@ from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings, size_of_line
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import variable
-from sklearn_chatsr.fitting import warm_up
+from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import find_checkpoint
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.proposers import RefinementProposer
@@ -253,7 +253,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         if rules is not None and rules.max_size is not None:
             longest = min(longest, rules.max_size)
             longest_law = min(longest_law, rules.max_size)
-        warm_up()
+        load_kernels()
+        if self.constant_optimizer != "lm":
+            load_starts()
         effort = EFFORTS[self.effort]
         table = Table(
             np.ascontiguousarray(X[:, columns]),

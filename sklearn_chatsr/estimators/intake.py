@@ -16,6 +16,7 @@ from sklearn_chatsr.expressions import (
     prunings,
     variable,
     with_integers,
+    without_idle_addends,
 )
 from sklearn_chatsr.fitting import (
     ConstantFit,
@@ -198,9 +199,11 @@ class Intake:
         rules, judge = self.constraints, self.rows.judge
         is_exact = self.archive.cost.at_floor(loss)
         if is_exact:
+            expression = without_idle_addends(
+                expression, self.table.X[judge], self._is_exact
+            )
             shorter = with_integers(factored(expression, self._positive))
-            still = self.archive.cost.at_floor(self.table.loss(shorter, judge))
-            if still and (rules is None or rules.allow(shorter)):
+            if self._is_exact(shorter):
                 expression = shorter
         # Scaling may add a factor and an offset to the largest skeleton.
         longest = self.exact_size if is_exact else self.max_size
@@ -208,9 +211,17 @@ class Intake:
             return
         if rules is not None and not rules.allow(expression):
             return
-        if len(judge) > len(self.rows.fit):
+        if is_exact or len(judge) > len(self.rows.fit):
             loss = self.table.loss(expression, judge)
         self.archive.add(expression, loss, source, time.monotonic() - self.started)
+
+    def _is_exact(self, expression: Expression) -> bool:
+        """Tell whether a formula obeys and leaves nothing."""
+        rules = self.constraints
+        if rules is not None and not rules.allow(expression):
+            return False
+        loss = self.table.loss(expression, self.rows.judge)
+        return self.archive.cost.at_floor(loss)
 
     def _unaliased(
         self, expression: Expression, loss: float

@@ -243,7 +243,6 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             If the language model gives nothing from the first prompt on. When it fails
             later, a warning says so and the best formula so far is the answer.
         """
-        started = time.monotonic()
         X, y, weight = self._validated(X, y, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
@@ -255,6 +254,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         )
         log = SampleLog(self.log_path, fingerprint(X, y, weight, specification))
         warm_up()
+        started = time.monotonic()
+        limit = started + self.max_time
         settings = replace(self._settings(), prefill=default_prefill(model))
         rng = np.random.default_rng([seed, 0])
         rows = choose_rows(len(y), rng)
@@ -275,6 +276,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             optimizer=optimizer,
             n_starts=1 if self.published else 8,
             seed=seed,
+            limit=limit,
         )
         labels = [self._label(j) for j in columns]
         with (
@@ -288,7 +290,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
                 settings=settings,
                 log=log,
                 seed=seed,
-                deadline=started + 0.9 * self.max_time,
+                deadline=limit - 0.1 * self.max_time,
                 progress=lambda search: progress.update(
                     search.n_samples, lambda: _best_so_far(search, labels)
                 ),

@@ -198,7 +198,9 @@ class Search:
                 )
         if len(self.rows.fit) == len(self.table):
             return self.archive
-        return refit_on_all(self.archive, self.table, self.limit)
+        return refit_on_all(
+            self.archive, self.table, self.limit, self.settings.constraints
+        )
 
     def _take_examples(self, constraints: Constraints, progress: ProgressBar) -> None:
         """Take simple formulas that obey, since the baselines may not."""

@@ -2,7 +2,7 @@
 
 from sklearn_chatsr.expressions.expression import Expression
 from sklearn_chatsr.expressions.factoring import factored, with_integers
-from sklearn_chatsr.expressions.pruning import prunings
+from sklearn_chatsr.expressions.pruning import prunings, without_idle_addends
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
     OPERATORS,
@@ -31,4 +31,5 @@ __all__ = [
     "variable",
     "variable_index",
     "with_integers",
+    "without_idle_addends",
 ]

@@ -1,17 +1,24 @@
 """Prunings: the formulas that are left when one operator is taken out of a formula.
 
-Or put down to what it comes close to: a sine near its top is a parabola.
+Or put down to what it comes close to: a sine near its top is a parabola; addends that
+are nothing but rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from sklearn_chatsr.expressions.expression import Expression, Tree
 
 # What is left, but for a factor and an offset, of a function of small or large values.
 _LIMITS = {"atan": "inv", "sin": "sq", "cos": "sq", "cosh": "sq", "pow": "log"}
 _TURNED = {"sin": "cos", "cos": "sin"}
+# An addend that is smaller than this share of the other one may be rounding.
+_NOTHING = 1e-9
 
 
 def prunings(expression: Expression) -> list[Expression]:
@@ -50,6 +57,71 @@ def prunings(expression: Expression) -> list[Expression]:
     return list(found)
 
 
+def without_idle_addends(
+    expression: Expression,
+    X: npt.NDArray[np.float64],
+    allow: Callable[[Expression], bool],
+) -> Expression:
+    """Take out addends that are next to nothing beside what they are added to.
+
+    Parameters
+    ----------
+    expression : Expression
+        With the values of its constants.
+    X : ndarray of shape (n_rows, n_features)
+        Rows that show how large the addends are.
+    allow : callable
+        Whether a shorter formula may stand for the given one.
+
+    Returns
+    -------
+    Expression
+        The formula itself where nothing can be taken out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_chatsr.expressions import Expression, without_idle_addends
+    >>> formula = Expression.from_infix("(x1 - 1e-16)/x2 + 1e-17*sin(x1)")
+    >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> str(without_idle_addends(formula, X, lambda shorter: True))
+    'x1/x2'
+    """
+    for tree in _without_idle(expression.to_tree(), X):
+        written = Expression.from_tree(tree)
+        # Simplified, it may be written with an operator that is not allowed.
+        for shorter in (written.simplify(), written):
+            if shorter.size < expression.size and allow(shorter):
+                return without_idle_addends(shorter, X, allow)
+    return expression
+
+
+def _without_idle(tree: Tree, X: npt.NDArray[np.float64]) -> Iterator[Tree]:
+    if not isinstance(tree, tuple):
+        return
+    name, *arguments = tree
+    if name in ("add", "sub"):
+        left, right = (
+            np.abs(Expression.from_tree(argument).evaluate(X)).max(initial=0.0)
+            for argument in arguments
+        )
+        if right <= _NOTHING * left:
+            yield arguments[0]
+        elif left <= _NOTHING * right:
+            yield arguments[1] if name == "add" else ("neg", arguments[1])
+    yield from _at_each_argument(tree, lambda argument: _without_idle(argument, X))
+
+
+def _at_each_argument(
+    tree: tuple[Any, ...], change: Callable[[Tree], Iterator[Tree]]
+) -> Iterator[Tree]:
+    """Give the tree with a change of one argument, for each that there is."""
+    name, *arguments = tree
+    for place, argument in enumerate(arguments):
+        for changed in change(argument):
+            yield (name, *arguments[:place], changed, *arguments[place + 1 :])
+
+
 def _turned(name: str, angle: Tree) -> Iterator[Tree]:
     """Give the other wave, up and down, without a shift."""
     if isinstance(angle, tuple) and angle[0] in ("add", "sub"):
@@ -68,6 +140,4 @@ def _without_one(tree: Tree) -> Iterator[Tree]:
         yield (_LIMITS[name], arguments[0])
     if name in _TURNED:
         yield from _turned(_TURNED[name], arguments[0])
-    for place, argument in enumerate(arguments):
-        for shorter in _without_one(argument):
-            yield (name, *arguments[:place], shorter, *arguments[place + 1 :])
+    yield from _at_each_argument(tree, _without_one)

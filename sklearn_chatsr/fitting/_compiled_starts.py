@@ -1,4 +1,4 @@
-"""The compiled drawing of starts, apart: only BFGS and inspection ask for it."""
+"""The compiled drawing of starts, apart: ChatSR does without it by default."""
 
 from __future__ import annotations
 

@@ -37,8 +37,12 @@ def load_kernels() -> ModuleType:
 
 
 def load_starts() -> ModuleType:
-    """Give the module that draws starts for BFGS, likewise."""
-    return _load("_compiled_starts", "Compiling the starts of BFGS", 6)
+    """Give the module that draws starts outside a compiled fit, likewise.
+
+    BFGS, Adam, programs with shared parameters or thresholds, and a look at which
+    constants are linear ask for it.
+    """
+    return _load("_compiled_starts", "Compiling the drawing of starts", 12)
 
 
 def _load(name: str, doing: str, seconds: int) -> ModuleType:
@@ -91,11 +95,11 @@ def _import(name: str, doing: str, seconds: int) -> ModuleType:
 
 
 def warm_up() -> None:
-    """Compile the fitting kernels now, if this machine has not done so yet.
+    """Compile all that fits use now, if this machine has not done so yet.
 
-    Fitting does it by itself on first use; calling this moves the wait, at most about
-    20 seconds once per machine, to a moment of your choice. Later processes load the
-    result in a fraction of a second.
+    A fit compiles what it uses before its time begins; calling this moves the wait, at
+    most about 30 seconds once per machine, to a moment of your choice. Later processes
+    load the result in a fraction of a second.
 
     Examples
     --------
@@ -103,3 +107,4 @@ def warm_up() -> None:
     >>> warm_up()
     """
     load_kernels()
+    load_starts()

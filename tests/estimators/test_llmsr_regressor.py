@@ -20,7 +20,7 @@ from sklearn_chatsr.llm import Completion, LanguageModelError, RecordingLanguage
 from sklearn_chatsr.proposers.programs import Specification
 from sklearn_chatsr.proposers.programs.buffer import ExperienceBuffer
 from sklearn_chatsr.proposers.programs.mutation import Mutator
-from sklearn_chatsr.proposers.programs.search import ProgramSettings
+from sklearn_chatsr.proposers.programs.search import ProgramSearch, ProgramSettings
 
 
 @pytest.mark.filterwarnings("ignore:X has .* columns, of which the 10")
@@ -443,3 +443,34 @@ def test_a_formula_does_not_invent_peaks_between_few_values():
     truth = x * (1.0 - 0.5 * between**2)
     error = model.predict(np.column_stack([between, x])) - truth
     assert np.mean(error**2) < 0.02 * np.var(truth)
+
+
+@pytest.fixture
+def over_after(monkeypatch):
+    """Let the time of a search be over after so many looks at the clock."""
+
+    def after(n_looks):
+        left = iter([False] * n_looks)
+        monkeypatch.setattr(ProgramSearch, "_is_over", lambda search: next(left, True))
+
+    return after
+
+
+def test_no_text_is_fitted_when_the_time_is_over(noisy, over_after):
+    over_after(2)
+    scripted = Scripted(["    return t", "    return mass_kg", "    return t*t"])
+
+    model = LLMSRRegressor(
+        language_model=scripted, mutation=False, n_samples=4, random_state=0
+    ).fit(*noisy)
+
+    assert model.report_["n_samples"] == 1
+
+
+def test_no_mutation_is_fitted_when_the_time_is_over(noisy, over_after):
+    over_after(2)
+
+    model = LLMSRRegressor(language_model=None, random_state=0).fit(*noisy)
+
+    # A constant and a line, which every search begins with.
+    assert model.report_["n_fits"] == 2

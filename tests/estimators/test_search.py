@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.estimators.answer import refit_on_all
 from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive
 
 
@@ -225,3 +229,46 @@ def test_a_line_that_the_archive_has_dropped_can_be_the_answer():
     archive.add(Expression(["x1"]), float(np.mean((X[:, 0] - y) ** 2)))
 
     assert search.choose(archive).expression.variables == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "taken", "kept"),
+    [
+        (None, "3.0*x1/x2^2 + 7e-17*x2 - 3e-16", "3*x1/x2^2"),
+        ("avoid sq", "(3.0*x1/x2 - 1e-16)/x2 + 7e-17*x2", "*x1/x2/x2"),
+        ("contain sin", "3.0*x1/x2^2 - 1e-16 + 1e-17*sin(x2)", "sin(x2)"),
+    ],
+)
+def test_an_exact_law_is_kept_without_addends_of_rounding_size(rule, taken, kept):
+    X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    labels = ["x1", "x2"]
+    rules = None if rule is None else Constraints.read(rule, labels)
+    search = Search(
+        Table(X, 3 * X[:, 0] / X[:, 1] ** 2),
+        settings=SearchSettings(constraints=rules),
+        labels=labels,
+    )
+
+    search.intake.take([Expression.from_infix(taken)], "a")
+
+    exact = [c for c in search.archive if search.archive.cost.at_floor(c.loss)]
+    assert exact
+    for candidate in exact:
+        assert str(candidate.expression).endswith(kept)
+        assert candidate.expression.n_constants <= (rule == "contain sin") + 1
+
+
+def test_what_is_fitted_on_all_rows_obeys_and_has_no_addend_of_rounding_size():
+    X = np.random.default_rng(0).uniform(1, 5, size=(90, 2))
+    table = Table(X, 3 * X[:, 0] / X[:, 1] ** 2)
+    rules = Constraints.read("avoid sq", ["x1", "x2"])
+    archive = Archive(table.price(np.arange(90)))
+    nearly = Expression.from_infix("2.99999*x1/x2^2.00001 + 1e-6*x2 - 1e-7")
+    archive.add(nearly, table.loss(nearly, np.arange(90)))
+
+    refitted = refit_on_all(archive, table, time.monotonic() + 60, rules)
+
+    (candidate,) = refitted
+    assert "sq" not in candidate.expression.tokens
+    assert refitted.cost.at_floor(candidate.loss)
+    assert candidate.expression.n_constants == 2

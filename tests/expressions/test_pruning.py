@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sklearn_chatsr.expressions import Expression, prunings
+from sklearn_chatsr.expressions import Expression, prunings, without_idle_addends
 
 
 def _pruned(text: str) -> set[str]:
@@ -48,3 +48,35 @@ def test_constants_keep_their_values():
 
 def test_nothing_is_left_of_a_variable():
     assert prunings(Expression.from_infix("x1")) == []
+
+
+def test_addends_of_rounding_size_are_taken_out_at_any_depth():
+    formula = Expression.from_infix("(3*x1 - 4e-16*x2)/x2^2 + 2e-17*sin(x1) - 3e-16")
+    X = np.random.default_rng(0).uniform(1, 5, size=(40, 2))
+
+    assert str(without_idle_addends(formula, X, lambda e: True)) == "3*x1/x2^2"
+
+
+def test_addends_that_matter_stay():
+    formula = Expression.from_infix("1e-6*x1 - 5 + 1e-9*x2")
+    X = np.random.default_rng(0).uniform(1, 1e4, size=(40, 2))
+
+    assert without_idle_addends(formula, X, lambda e: True) == formula
+
+
+def test_an_idle_addend_stays_where_the_rest_is_not_allowed():
+    formula = Expression.from_infix("x1 - 4e-17*sin(x2) - 1e-17")
+    X = np.random.default_rng(0).uniform(1, 5, size=(40, 2))
+
+    shorter = without_idle_addends(formula, X, lambda e: "sin" in e.tokens)
+
+    assert str(shorter) == "x1 - 4e-17*sin(x2)"
+
+
+def test_what_simplifying_would_write_otherwise_is_left_as_it_is():
+    formula = Expression.from_infix("(x1/x2 - 4e-17)/x2")
+    X = np.random.default_rng(0).uniform(1, 5, size=(40, 2))
+
+    shorter = without_idle_addends(formula, X, lambda e: "sq" not in e.tokens)
+
+    assert str(shorter) == "x1/x2/x2"

@@ -4,11 +4,19 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 import sklearn_chatsr.fitting
-from sklearn_chatsr.fitting import warm_up
+from sklearn_chatsr import ChatSRRegressor, LLMSRRegressor
+from sklearn_chatsr.estimators import llmsr
+from sklearn_chatsr.estimators.search import Search
+from sklearn_chatsr.fitting import compilation, warm_up
 from sklearn_chatsr.fitting.compilation import _SOURCES, source_fingerprint
+from sklearn_chatsr.proposers.programs.search import ProgramSearch
 
 
 def test_importing_the_package_does_not_import_numba():
@@ -56,3 +64,61 @@ def test_the_fingerprint_covers_every_compiled_source():
 
     assert private == set(_SOURCES)
     assert source_fingerprint() == source_fingerprint() != 0
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Give the modules that are loaded from now on, by name."""
+    modules: dict[str, ModuleType] = {}
+    monkeypatch.setattr(compilation, "_loaded", modules)
+    return modules
+
+
+def test_warm_up_leaves_nothing_to_compile(loaded):
+    warm_up()
+
+    assert set(loaded) == {"_compiled", "_compiled_starts"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "needed"),
+    [("lm", {"_compiled"}), ("bfgs", {"_compiled", "_compiled_starts"})],
+)
+def test_a_search_loads_what_its_optimizer_needs_before_it_begins(
+    loaded, monkeypatch, optimizer, needed
+):
+    at_begin = set()
+
+    def begin(search, *args):
+        at_begin.update(loaded)
+        raise InterruptedError
+
+    monkeypatch.setattr(Search, "run", begin)
+    regressor = ChatSRRegressor(constant_optimizer=optimizer)
+
+    with pytest.raises(InterruptedError):
+        regressor.fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 4.0])
+
+    assert at_begin == needed
+
+
+def test_a_program_search_loads_everything_before_its_time_begins(loaded, monkeypatch):
+    begun = {}
+
+    def begin(search):
+        begun.update(loaded)
+        begun["deadline"] = search.deadline
+        raise InterruptedError
+
+    def slowly():
+        warm_up()
+        begun["warm"] = time.monotonic()
+
+    monkeypatch.setattr(ProgramSearch, "run", begin)
+    monkeypatch.setattr(llmsr, "warm_up", slowly)
+
+    with pytest.raises(InterruptedError):
+        LLMSRRegressor(max_time=10.0).fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 4.0])
+
+    assert {"_compiled", "_compiled_starts"} < set(begun)
+    assert begun["deadline"] >= begun["warm"] + 9.0

@@ -58,6 +58,8 @@ class Scorer:
         Starting points for programs without starting values.
     seed : int
         Seed of the starts.
+    limit : float
+        `time.monotonic` when the result has to be there.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Scorer:
         optimizer: Optimizer = "lm",
         n_starts: int = 8,
         seed: int = 0,
+        limit: float = math.inf,
     ) -> None:
         self.X, self.y, self.weight = X, y, sample_weight
         self.fit_rows, self.judge_rows = fit_rows, judge_rows
         self.max_size = max_size
         self.optimizer: Optimizer = optimizer
         self.seed = seed
+        self.limit = limit
         self.archive = Archive(price)
         self.started = time.monotonic()
         self.n_fits = 0
@@ -199,8 +203,15 @@ class Scorer:
     def spell_best(self) -> None:
         """Offer the best programs cheaper spellings of their constants."""
         n = float(len(self.fit_rows))
-        cost = replace(self.archive.cost, n_samples=n)
+        price = replace(self.archive.cost, n_samples=n)
+
+        def cost(expression: Expression, loss: float) -> float:
+            # When the time is over nothing is cheaper any more.
+            return math.inf if self._is_late() else price(expression, loss)
+
         for candidate in sorted(self.archive, key=lambda c: c.bits)[:_SPELLED]:
+            if self._is_late():
+                return
             expression = candidate.expression
             constants = expression.constants or ()
             # Spelled one by one, the places of a parameter would part.
@@ -238,10 +249,11 @@ class Scorer:
             rng = np.random.default_rng([self.seed, 3])
             polished = np.sort(rng.choice(rows, _FINAL_ROWS, replace=False))
         fitter = self._make_fitter(polished, n_starts=1)
-        for candidate in finalists.values():
+        for candidate in sorted(finalists.values(), key=lambda c: c.bits):
             expression = candidate.expression
             loss = self.loss(expression, rows)
-            if expression.n_constants:
+            # The best one gets the constants of all rows even when the time is over.
+            if expression.n_constants and not (self._is_late() and len(final)):
                 fit = refit(fitter, expression)
                 polished_form = expression if fit.failed else fit.expression
                 polished_loss = self.loss(polished_form, rows)
@@ -269,6 +281,9 @@ class Scorer:
         """Give the standard errors of fitted constants on all rows."""
         rows = np.arange(len(self.y))[:_FINAL_ROWS]
         return self._make_fitter(rows, 1).standard_errors(expression)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self.limit
 
     def _make_fitter(self, rows: RowArray, n_starts: int) -> ConstantFitter:
         return ConstantFitter(

@@ -213,6 +213,8 @@ class ProgramSearch:
             self.n_samples += n
         else:
             for completion in self._collect(self.model.name, answer)[:n]:
+                if self._is_over():
+                    return
                 self._take(completion, island)
         self._reset_when_due(rng)
         self._round += 1
@@ -343,6 +345,8 @@ class ProgramSearch:
                 return
             *mates, parent = (member.expression for member in drawn)
             for child in mutator.children(parent, mates, rng):
+                if self._is_over():
+                    return
                 member = self.scorer.score(child, "mutation")
                 best = self.buffer.islands[island].best
                 if member is None or not self.buffer.register(member, island):

@@ -1,0 +1,117 @@
+"""Tables in files: what stands between their columns, and how numbers are written."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TEXT = frozenset({".csv", ".tsv", ".txt"})
+
+
+def read_table(
+    path: Path, separator: str | None = None, decimal: str | None = None
+) -> pd.DataFrame:
+    """Read a file with a header: text with separators, or parquet.
+
+    Parameters
+    ----------
+    path : Path
+        With the suffix .csv, .tsv or .txt, also compressed, or .parquet.
+    separator, decimal : str, optional
+        See `read_text_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is not understood.
+    """
+    import pandas as pd
+
+    if not path.exists():
+        raise ValueError(f"No file {str(path)!r}.")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".parquet":
+        return pd.read_parquet(path)
+    if _TEXT.isdisjoint(suffixes[-2:]):
+        raise ValueError(
+            f"Cannot tell the format of {path.name!r}. Allowed: .csv, .tsv, .txt, "
+            "these with .gz, and .parquet."
+        )
+    return read_text_table(path, separator, decimal)
+
+
+def read_text_table(
+    path: Path, separator: str | None = None, decimal: str | None = None
+) -> pd.DataFrame:
+    """Read a text file with a header.
+
+    Parameters
+    ----------
+    path : Path
+        In UTF-8.
+    separator : str, optional
+        What stands between columns; by default the tab, semicolon or comma of the
+        header.
+    decimal : str, optional
+        The decimal point; by default a comma where that makes numbers of more columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    ValueError
+        If the file is not understood.
+    """
+    import pandas as pd
+
+    try:
+        sep = separator or _separator_of(_header(path))
+        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
+        frame = pd.read_csv(path, sep=sep, decimal=decimal or ".", low_memory=False)
+        if decimal is None and text_columns(frame):
+            other = pd.read_csv(path, sep=sep, decimal=",", low_memory=False)
+            frame = min(frame, other, key=lambda f: len(text_columns(f)))
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path.name} is not in UTF-8 (byte {error.object[error.start]:#04x}). "
+            "Save it as 'CSV UTF-8', or convert it: iconv -f latin1 -t utf-8."
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path.name} is empty.") from None
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{path.name}: {str(error).strip()}") from None
+    return frame
+
+
+def text_columns(frame: pd.DataFrame) -> list[str]:
+    """Give the names of the columns that are not numbers."""
+    return [c for c in frame.columns if frame[c].dtype.kind not in "biuf"]
+
+
+def _header(path: Path) -> str:
+    import pandas as pd
+
+    # Nothing separates here: the first line comes as it is.
+    first = pd.read_csv(
+        path, sep="\x1f", header=None, nrows=1, dtype=str, quoting=csv.QUOTE_NONE
+    )
+    return str(first.iat[0, 0])
+
+
+def _separator_of(header: str) -> str:
+    """Tell what separates names; a comma or semicolon may be part of one."""
+    plain = re.sub(r'"[^"]*"', "", header)
+    if "\t" in plain:
+        return "\t"
+    return ";" if plain.count(";") > plain.count(",") else ","
