@@ -95,9 +95,10 @@ def test_unusable_input_ends_with_its_reason(
     assert message in capsys.readouterr().err
 
 
-def test_the_command_runs_as_a_module():
+@pytest.mark.parametrize("module", ["sklearn_chatsr", "sklearn_chatsr.cli"])
+def test_the_command_runs_as_a_module(module):
     done = subprocess.run(
-        [sys.executable, "-m", "sklearn_chatsr.cli", "fit", "--help"],
+        [sys.executable, "-m", module, "fit", "--help"],
         capture_output=True,
         text=True,
         check=True,
