@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_chatsr.estimators.rows import merge_rows, price
 from sklearn_chatsr.expressions import Expression, variable
-from sklearn_chatsr.expressions.printing import is_bare_label
+from sklearn_chatsr.expressions.printing import python_names
 from sklearn_chatsr.fitting import ConstantFitter, Optimizer
 from sklearn_chatsr.selection import Archive, Candidate
 
@@ -152,26 +151,23 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         -------
         str
             A module with one function ``formula`` of the columns that occur. Columns
-            whose names are no identifiers are called ``x1``, ``x2``, ...
+            whose names are no identifiers, or the same one to Python, are called
+            ``x1``, ``x2``, ...
         """
         check_is_fitted(self)
         used = self.expression_.variables
         labels = self.labels_
-        usable = {
-            j: is_bare_label(labels[j], variable(j))
-            and not keyword.iskeyword(labels[j])
-            for j in used
-        }
-        names = [labels[j] if usable[j] else variable(j) for j in used]
+        names = python_names(labels)
         notes = [
-            f"    # {variable(j)}: column {labels[j]!r}\n"
+            f"    # {names[j]}: column {labels[j]!r}\n"
             for j in used
-            if not usable[j] and labels[j] != variable(j)
+            if names[j] != labels[j]
         ]
         body = self.expression_.to_python(labels)
         return (
             "import numpy as np\n\n\n"
-            f"def formula({', '.join(names)}):\n{''.join(notes)}    return {body}\n"
+            f"def formula({', '.join(names[j] for j in used)}):\n"
+            f"{''.join(notes)}    return {body}\n"
         )
 
     def confidence_intervals(self, level: float = 0.95) -> pd.DataFrame:

@@ -64,6 +64,21 @@ def test_python_source_computes_the_prediction(regressor, noisy_line):
     np.testing.assert_allclose(namespace["formula"](X[:, 0]), regressor.predict(frame))
 
 
+@pytest.mark.parametrize("names", [["µ", "μ"], ["ﬁ", "fi"]])
+def test_python_source_tells_names_apart_that_python_reads_as_one(regressor, names):
+    X = np.random.default_rng(0).uniform(1, 5, size=(20, 2))
+    frame = pd.DataFrame(X, columns=names)
+    regressor.refit(f"C*{names[0]}/{names[1]}^2", frame, 3.5 * X[:, 0] / X[:, 1] ** 2)
+
+    source = regressor.to_python()
+
+    namespace: dict = {}
+    # Our own source, printed by the code under test.
+    exec(source, namespace)
+    np.testing.assert_allclose(namespace["formula"](*X.T), regressor.predict(frame))
+    assert f"x1: column {names[0]!r}" in source
+
+
 def test_the_table_shows_the_answer_among_shorter_and_longer(regressor, noisy_line):
     regressor.fit(*noisy_line)
 
