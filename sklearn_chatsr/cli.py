@@ -165,7 +165,10 @@ def _fit(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     scores = {"train": regressor.score(X.iloc[train], y.iloc[train])}
     if test:
-        scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+        try:
+            scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+        except ValueError as error:
+            sys.stderr.write(f"chatsr: R2 test is left out. {error}\n")
     _print(regressor, options.target, scores, seconds)
     if options.json is not None:
         result = _result(regressor, options, scores, seconds)
@@ -228,10 +231,11 @@ def _print(
     write = sys.stdout.write
     write(table.to_string(index=False, max_colwidth=70) + "\n\n")
     write(f"{target} = {regressor.formula_}\n")
+    digits = regressor.digits_ or 17
     for value, error in zip(
         regressor.constants_, regressor.standard_errors_, strict=True
     ):
-        write(f"  constant {value:.6g} +- {error:.2g}\n")
+        write(f"  constant {value:.{digits}g} +- {error:.2g}\n")
     figures = ", ".join(f"R2 {name} {value:.6f}" for name, value in scores.items())
     write(f"{figures}, {seconds:.1f} s\n")
 
