@@ -116,7 +116,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         return (
             f"The formula {self.formula_} has no finite value on {len(rows)} of "
             f"{len(predicted)} rows, the first at position {rows[0]}: they are outside "
-            "its domain (roots and logarithms of negative numbers, division by zero). "
+            "its domain (roots and logarithms of negative numbers, division by zero) or "
+            "too large. "
             "Leave these rows out, fit on rows like them, or `refit` another formula "
             "of `equations_`."
         )
