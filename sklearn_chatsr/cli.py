@@ -231,11 +231,10 @@ def _print(
     write = sys.stdout.write
     write(table.to_string(index=False, max_colwidth=70) + "\n\n")
     write(f"{target} = {regressor.formula_}\n")
-    digits = regressor.digits_ or 17
     for value, error in zip(
         regressor.constants_, regressor.standard_errors_, strict=True
     ):
-        write(f"  constant {value:.{digits}g} +- {error:.2g}\n")
+        write(f"  constant {value:.{regressor.digits_}g} +- {error:.2g}\n")
     figures = ", ".join(f"R2 {name} {value:.6f}" for name, value in scores.items())
     write(f"{figures}, {seconds:.1f} s\n")
 

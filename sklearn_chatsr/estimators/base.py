@@ -39,7 +39,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
     candidates_: list[Candidate]
     pareto_front_: list[Candidate]
     standard_errors_: npt.NDArray[np.float64]
-    digits_: int | None
+    digits_: int
     n_features_in_: int
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -116,10 +116,9 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         return (
             f"The formula {self.formula_} has no finite value on {len(rows)} of "
             f"{len(predicted)} rows, the first at position {rows[0]}: they are outside "
-            "its domain (roots and logarithms of negative numbers, division by zero) or "
-            "too large. "
-            "Leave these rows out, fit on rows like them, or `refit` another formula "
-            "of `equations_`."
+            "its domain (roots and logarithms of negative numbers, division by zero) "
+            "or too large. Leave these rows out, fit on rows like them, or `refit` "
+            "another formula of `equations_`."
         )
 
     @property

@@ -113,9 +113,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
         Their standard errors.
-    digits_ : int or None
-        Significant digits of the constants in ``formula_``: six, and more where these
-        would change the prediction; None when they are printed exactly.
+    digits_ : int
+        Significant digits of the constants in ``formula_``: six, and up to 17 where
+        fewer would change the prediction.
     selected_features_ : ndarray of shape (n_selected,)
         Columns that the search looked at.
     interrupted_ : bool

@@ -6,9 +6,9 @@ import numpy as np
 
 from sklearn_chatsr.estimators.rows import FloatArray
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.expressions.printing import EXACT_DIGITS
 from sklearn_chatsr.selection.archive import DISPLAY_DIGITS
 
-_MOST_DIGITS = 16  # with one more a text is as long as the exact one
 _JUDGE_ROWS = 2_000
 # What rounding may miss, as a root mean square: a twentieth of the residual lowers R2
 # by a part in 400 of what it lacks. Laws without residual keep six digits up to 1e-8.
@@ -17,7 +17,7 @@ _OF_RESIDUAL, _OF_SPREAD = 0.05, 1e-4
 
 def digits_needed(
     expression: Expression, X: FloatArray, y: FloatArray, weight: FloatArray | None
-) -> int | None:
+) -> int:
     """Count the digits with which the printed formula predicts as the formula does.
 
     Six are enough unless large terms cancel, as those of a polynomial of a year do.
@@ -35,8 +35,8 @@ def digits_needed(
 
     Returns
     -------
-    int or None
-        From 6 to 16; None when no rounding will do.
+    int
+        From 6 to 17.
     """
     every = slice(None, None, -(-len(y) // _JUDGE_ROWS))
     X, y = X[every], y[every]
@@ -47,13 +47,13 @@ def digits_needed(
         _OF_RESIDUAL * _root_mean_square(y - exact, weight), _OF_SPREAD * spread
     )
     constants = expression.constants or ()
-    for digits in range(DISPLAY_DIGITS, _MOST_DIGITS + 1):
+    for digits in range(DISPLAY_DIGITS, EXACT_DIGITS):
         rounded = expression.with_constants(
             [float(f"{c:.{digits}g}") for c in constants]
         )
         if _root_mean_square(rounded.evaluate(X) - exact, weight) <= allowed:
             return digits
-    return None
+    return EXACT_DIGITS
 
 
 def _root_mean_square(values: FloatArray, weight: FloatArray | None) -> float:

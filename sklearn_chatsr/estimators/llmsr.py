@@ -114,9 +114,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
         Their standard errors.
-    digits_ : int or None
-        Significant digits of the constants in ``formula_``: six, and more where these
-        would change the prediction; None when they are printed exactly.
+    digits_ : int
+        Significant digits of the constants in ``formula_``: six, and up to 17 where
+        fewer would change the prediction.
     report_ : dict
         ``n_samples``, ``n_valid``, ``share_valid``, ``reasons`` (a count for each
         reason why a sample was not used), ``n_fits``, ``seconds``.

@@ -24,6 +24,9 @@ from sklearn_chatsr.expressions.vocabulary import (
     variable_index,
 )
 
+# With so many, text reads back as the same float64.
+EXACT_DIGITS = 17
+
 # How tightly text binds; an operand that binds less is put in brackets.
 _SUM, _SIGN, _PRODUCT, _POWER, _ATOM = range(1, 6)
 
@@ -143,7 +146,8 @@ class _Notation(ABC):
 
     def number(self, value: float) -> str:
         """Spell a constant so that it reads back as a constant."""
-        text = repr(value) if self.digits is None else f"{value:.{self.digits}g}"
+        exact = self.digits is None or self.digits >= EXACT_DIGITS
+        text = repr(value) if exact else f"{value:.{self.digits}g}"
         return text if any(c in text for c in ".e") else text + ".0"
 
     def _text(self, tree: Tree) -> tuple[str, int]:

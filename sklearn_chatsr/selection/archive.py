@@ -38,8 +38,8 @@ class Candidate:
         Name of the proposer that suggested it.
     seconds : float
         Time since the fit began when it was found.
-    digits : int or None
-        Significant digits that its constants are to be printed with; None for all.
+    digits : int
+        Significant digits that its constants are to be printed with.
     """
 
     expression: Expression
@@ -50,7 +50,7 @@ class Candidate:
     bits: float
     source: str
     seconds: float
-    digits: int | None = DISPLAY_DIGITS
+    digits: int = DISPLAY_DIGITS
 
 
 class Archive:
