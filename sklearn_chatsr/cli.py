@@ -184,7 +184,10 @@ def _fit(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     scores = {"train": regressor.score(X.iloc[train], y.iloc[train])}
     if test:
-        scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+        try:
+            scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+        except ValueError as error:
+            sys.stderr.write(f"chatsr: R2 test is left out. {error}\n")
     _print(regressor, options.target, scores, seconds)
     if options.json is not None:
         result = _result(regressor, options, scores, seconds)
@@ -268,7 +271,7 @@ def _print(
     for value, error in zip(
         regressor.constants_, regressor.standard_errors_, strict=True
     ):
-        write(f"  constant {value:.6g} +- {error:.2g}\n")
+        write(f"  constant {value:.{regressor.digits_}g} +- {error:.2g}\n")
     figures = ", ".join(f"R2 {name} {value:.6f}" for name, value in scores.items())
     write(f"{figures}, {seconds:.1f} s\n")
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import r2_score
+from sklearn.model_selection import train_test_split
 
-from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr import ChatSRRegressor, Expression
 from sklearn_chatsr.cli import main
 
 
@@ -51,6 +54,44 @@ def test_fit_writes_the_result_as_json(frame, tmp_path):
     assert read["r2"]["test"] == pytest.approx(1.0)
     assert [row["complexity"] for row in read["pareto_front"]][-1] == 4
     assert "def formula(mass, x2)" in read["python"]
+
+
+def test_the_formula_is_printed_with_the_digits_it_needs(tmp_path, capsys):
+    year = np.arange(1950, 2020.0)
+    noise = 0.5 * np.random.default_rng(0).normal(size=70)
+    frame = pd.DataFrame({"year": year, "y": 1e-3 * (year - 1985) ** 3 + noise})
+    path, result = write(frame, tmp_path / "data.csv"), tmp_path / "result.json"
+
+    options = ["--test-size", "0", "--max-time", "3", "--quiet", "--json", str(result)]
+    main(["fit", path, "--target", "y", *options])
+
+    printed = re.search(r"^y = (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    read = json.loads(result.read_text())
+    texts = (
+        Expression.from_infix(printed, ["year"]),
+        Expression.from_latex(read["latex"], ["year"]),
+        Expression.from_infix(read["formula"], ["year"]),
+    )
+    lost = 1 - read["r2"]["train"]
+    for text in texts:
+        assert 1 - r2_score(frame["y"], text.evaluate(frame[["year"]])) < 1.01 * lost
+
+
+def test_held_out_rows_outside_the_domain_do_not_hide_the_formula(tmp_path, capsys):
+    x = np.linspace(0.5, 5, 40)
+    frame = pd.DataFrame({"x": x, "y": np.log(x)})
+    _, test = train_test_split(list(range(40)), test_size=0.25, random_state=0)
+    frame.loc[test[0], "x"] = -1.0
+    path = write(frame, tmp_path / "data.csv")
+
+    status = main(["fit", path, "--target", "y", "--max-time", "3", "--quiet"])
+
+    captured = capsys.readouterr()
+    assert status == 0
+    assert "y = log(x)" in captured.out
+    assert "R2 test" not in captured.out
+    assert "R2 test is left out" in captured.err
+    assert "no finite value on 1 of 10 rows" in captured.err
 
 
 def test_features_and_weights_can_be_chosen(frame, tmp_path, capsys):
@@ -161,9 +202,10 @@ def test_separator_and_decimal_comma_can_be_given(frame, tmp_path, capsys):
     assert "F = mass/`r,m`^2" in capsys.readouterr().out
 
 
-def test_the_command_runs_as_a_module():
+@pytest.mark.parametrize("module", ["sklearn_chatsr", "sklearn_chatsr.cli"])
+def test_the_command_runs_as_a_module(module):
     done = subprocess.run(
-        [sys.executable, "-m", "sklearn_chatsr.cli", "fit", "--help"],
+        [sys.executable, "-m", module, "fit", "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import keyword
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_chatsr.estimators.digits import digits_needed
 from sklearn_chatsr.estimators.rows import merge_rows, price
 from sklearn_chatsr.expressions import Expression, variable
-from sklearn_chatsr.expressions.printing import is_bare_label
+from sklearn_chatsr.expressions.printing import python_names
 from sklearn_chatsr.fitting import ConstantFitter, Optimizer
 from sklearn_chatsr.selection import Archive, Candidate
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import sympy
 
-_DISPLAY_DIGITS = 6
 _LARGEST_TARGET = 1e150
 
 
@@ -37,7 +39,12 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
     candidates_: list[Candidate]
     pareto_front_: list[Candidate]
     standard_errors_: npt.NDArray[np.float64]
+    digits_: int
     n_features_in_: int
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # A fit that was refused has seen the columns, and gives no formula.
+        return hasattr(self, "expression_")
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Evaluate the formula.
@@ -50,16 +57,74 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,), dtype float64
-            NaN where the formula has no real value.
+            NaN where the formula has no real value, infinite at a pole; a warning says
+            on how many rows.
         """
+        y = self._evaluate(X)
+        problem = self._where_undefined(y)
+        if problem:
+            warnings.warn(
+                f"`predict` gives NaN or infinity on some rows. {problem}",
+                UserWarning,
+                stacklevel=2,
+            )
+        return y
+
+    def score(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Give the coefficient of determination R2 of the prediction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite values, in the column order of `fit`.
+        y : array-like of shape (n_samples,)
+            True values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            At most 1.
+
+        Raises
+        ------
+        ValueError
+            If the formula has no finite value on some of the rows.
+        """
+        predicted = self._evaluate(X)
+        problem = self._where_undefined(predicted)
+        if problem:
+            raise ValueError(f"There is no R2 on these rows. {problem}")
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
+
+    def _evaluate(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return self.expression_.evaluate(X)
 
+    def _where_undefined(self, predicted: npt.NDArray[np.float64]) -> str:
+        """Say on which rows the formula has no value and what to do, if on any."""
+        rows = np.flatnonzero(~np.isfinite(predicted))
+        if not len(rows):
+            return ""
+        return (
+            f"The formula {self.formula_} has no finite value on {len(rows)} of "
+            f"{len(predicted)} rows, the first at position {rows[0]}: they are outside "
+            "its domain (roots and logarithms of negative numbers, division by zero) "
+            "or too large. Leave these rows out, fit on rows like them, or `refit` "
+            "another formula of `equations_`."
+        )
+
     @property
     def labels_(self) -> list[str]:
         """Names of the columns as the formula prints them, list of str."""
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_in_")
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             return [str(name) for name in names]
@@ -67,8 +132,13 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     @property
     def formula_(self) -> str:
-        """The formula as text with column names and six digits per constant."""
-        return self.expression_.to_infix(self.labels_, digits=_DISPLAY_DIGITS)
+        """The formula as text with column names.
+
+        With six digits per constant, and more where these would change what it predicts
+        for the rows of `fit`.
+        """
+        check_is_fitted(self)
+        return self.expression_.to_infix(self.labels_, self.digits_)
 
     @property
     def constants_(self) -> npt.NDArray[np.float64]:
@@ -109,7 +179,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
                     "r2": c.r2,
                     "loss": c.loss,
                     "bits": c.bits,
-                    "equation": c.expression.to_infix(labels, digits=_DISPLAY_DIGITS),
+                    "equation": c.expression.to_infix(labels, c.digits),
                     "source": c.source,
                     "seconds": c.seconds,
                     "chosen": c.expression == self.expression_,
@@ -129,13 +199,14 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.expression_.to_sympy(self.labels_)
 
-    def to_latex(self, digits: int | None = _DISPLAY_DIGITS) -> str:
+    def to_latex(self, digits: int | Literal["auto"] | None = "auto") -> str:
         """Give the formula as LaTeX mathematics.
 
         Parameters
         ----------
-        digits : int or None, default=6
-            Significant digits of the constants; None prints them exactly.
+        digits : int, "auto" or None, default="auto"
+            Significant digits of the constants: ``"auto"`` takes as many as `formula_`,
+            None prints them exactly.
 
         Returns
         -------
@@ -143,6 +214,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
             Without dollar signs.
         """
         check_is_fitted(self)
+        digits = self.digits_ if digits == "auto" else digits
         return self.expression_.to_latex(self.labels_, digits)
 
     def to_python(self) -> str:
@@ -152,26 +224,23 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         -------
         str
             A module with one function ``formula`` of the columns that occur. Columns
-            whose names are no identifiers are called ``x1``, ``x2``, ...
+            whose names are no identifiers, or the same one to Python, are called
+            ``x1``, ``x2``, ...
         """
         check_is_fitted(self)
         used = self.expression_.variables
         labels = self.labels_
-        usable = {
-            j: is_bare_label(labels[j], variable(j))
-            and not keyword.iskeyword(labels[j])
-            for j in used
-        }
-        names = [labels[j] if usable[j] else variable(j) for j in used]
+        names = python_names(labels)
         notes = [
-            f"    # {variable(j)}: column {labels[j]!r}\n"
+            f"    # {names[j]}: column {labels[j]!r}\n"
             for j in used
-            if not usable[j] and labels[j] != variable(j)
+            if names[j] != labels[j]
         ]
         body = self.expression_.to_python(labels)
         return (
             "import numpy as np\n\n\n"
-            f"def formula({', '.join(names)}):\n{''.join(notes)}    return {body}\n"
+            f"def formula({', '.join(names[j] for j in used)}):\n"
+            f"{''.join(notes)}    return {body}\n"
         )
 
     def confidence_intervals(self, level: float = 0.95) -> pd.DataFrame:
@@ -234,10 +303,17 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If the formula is neither text nor an expression.
         ValueError
             If the text is not a formula of these columns, or it has no finite value on
             the data.
         """
+        if not isinstance(expression, Expression | str):
+            raise TypeError(
+                "`expression` must be text such as 'C*x1 + C', or an Expression, got "
+                f"{type(expression).__name__}."
+            )
         X, y, weight = self._validated(X, y, sample_weight)
         if isinstance(expression, str):
             names = getattr(self, "feature_names_in_", None)
@@ -272,6 +348,25 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.candidates_ = [chosen]
         self.pareto_front_ = [chosen]
         self.standard_errors_ = fitter.standard_errors(fit.expression)
+        self._count_digits(X, y, weight)
+
+    def _count_digits(
+        self,
+        X: npt.NDArray[np.float64],
+        y: npt.NDArray[np.float64],
+        weight: npt.NDArray[np.float64] | None,
+    ) -> None:
+        """Find out how many digits every formula needs in print."""
+        kept = [*self.candidates_, *self.pareto_front_]
+        digits = {
+            e: digits_needed(e, X, y, weight)
+            for e in dict.fromkeys(c.expression for c in kept)
+        }
+        self.candidates_, self.pareto_front_ = (
+            [replace(c, digits=digits[c.expression]) for c in some]
+            for some in (self.candidates_, self.pareto_front_)
+        )
+        self.digits_ = digits[self.expression_]
 
     def _validated(
         self, X: Any, y: Any, sample_weight: Any

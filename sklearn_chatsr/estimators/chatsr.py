@@ -113,6 +113,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
         Their standard errors.
+    digits_ : int
+        Significant digits of the constants in ``formula_``: six, and up to 17 where
+        fewer would change the prediction.
     selected_features_ : ndarray of shape (n_selected,)
         Columns that the search looked at.
     interrupted_ : bool
@@ -304,6 +307,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.candidates_ = [move(c, columns) for c in kept]
         front = archive.pareto_front(including=chosen)
         self.pareto_front_ = [move(c, columns) for c in front]
+        self._count_digits(X, y, weight)
         return self
 
     def _label(self, column: int) -> str:

@@ -114,6 +114,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
         Their standard errors.
+    digits_ : int
+        Significant digits of the constants in ``formula_``: six, and up to 17 where
+        fewer would change the prediction.
     report_ : dict
         ``n_samples``, ``n_valid``, ``share_valid``, ``reasons`` (a count for each
         reason why a sample was not used), ``n_fits``, ``seconds``.
@@ -247,12 +250,12 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed)
-        X = np.ascontiguousarray(X[:, columns])
+        searched = np.ascontiguousarray(X[:, columns])
         specification = self._specification(columns)
         model = make_language_model(
             self.language_model, self.language_model_params, specification
         )
-        log = SampleLog(self.log_path, fingerprint(X, y, weight, specification))
+        log = SampleLog(self.log_path, fingerprint(searched, y, weight, specification))
         warm_up()
         started = time.monotonic()
         limit = started + self.max_time
@@ -266,10 +269,10 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         if self.published and optimizer == "lm":
             optimizer = "bfgs"
         scorer = Scorer(
-            X,
+            searched,
             y,
             weight,
-            price(X, y, weight),
+            price(searched, y, weight),
             fit_rows=fit_rows,
             judge_rows=judge_rows,
             max_size=self.max_size,
@@ -304,6 +307,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         self.candidates_ = [move(c, columns) for c in archive]
         front = archive.pareto_front(including=chosen)
         self.pareto_front_ = [move(c, columns) for c in front]
+        self._count_digits(X, y, weight)
         self.samples_ = search.samples
         self.report_ = _report(search, time.monotonic() - started)
         return self

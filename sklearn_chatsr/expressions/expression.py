@@ -317,7 +317,9 @@ class Expression:
         Returns
         -------
         str
-            The formula. `from_infix` with the same labels reads it back.
+            The formula. `from_infix` with the same labels reads it back, token by
+            token when it is exact; with ``digits``, adding a negative number is
+            printed as a difference.
         """
         from sklearn_chatsr.expressions.printing import to_infix
 
@@ -343,7 +345,8 @@ class Expression:
         Raises
         ------
         ValueError
-            If the text is not a formula; the message shows the place.
+            If the text is not a formula; the message shows the place. Or if its tree
+            has more than 250 levels, as a sum of more than 250 terms has.
         """
         from sklearn_chatsr.expressions.parsing import parse_infix
 

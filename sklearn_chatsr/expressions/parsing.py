@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.expressions.expression import Expression, Tree
 from sklearn_chatsr.expressions.printing import ALIASES, is_bare_label, latex_label
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
@@ -43,6 +43,9 @@ _LATEX_WORD = re.compile(
 )
 _LATEX_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 _LATEX_SIGNS = {r"\left(": "(", r"\right)": ")", r"\cdot": "*"}
+
+# Levels of a tree: each takes printing up to three of Python's 1,000 nested calls.
+_DEEPEST = 250
 
 # Binding powers of the signs.
 _SUM, _SIGN, _PRODUCT, _POWER = 10, 15, 20, 30
@@ -164,6 +167,16 @@ class _Parser:
             ) from None
         if self._next.kind != "end":
             self._unexpected()
+        # There are at least as many words as levels.
+        if len(self.words) > _DEEPEST:
+            depth = Expression.from_tree(tree).depth
+            if depth > _DEEPEST:
+                raise ValueError(
+                    f"Cannot read the formula: it is nested too deep, with {depth} "
+                    f"levels of operators where {_DEEPEST} are allowed. A sum or "
+                    "product of n terms has n of them, fewer with brackets around "
+                    "its halves."
+                )
         return tree
 
     @property

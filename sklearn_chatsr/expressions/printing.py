@@ -9,7 +9,9 @@ the same tree. Two conventions make that exact: a bare exponent 2 or 3 is ``sq``
 from __future__ import annotations
 
 import keyword
+import unicodedata
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 
 from sklearn_chatsr.expressions.expression import Expression, Tree
@@ -18,8 +20,12 @@ from sklearn_chatsr.expressions.vocabulary import (
     OPERATORS,
     is_integer,
     is_variable,
+    variable,
     variable_index,
 )
+
+# With so many, text reads back as the same float64.
+EXACT_DIGITS = 17
 
 # How tightly text binds; an operand that binds less is put in brackets.
 _SUM, _SIGN, _PRODUCT, _POWER, _ATOM = range(1, 6)
@@ -74,7 +80,8 @@ def to_latex(
 
 def to_python(expression: Expression, labels: Sequence[str] | None = None) -> str:
     """Print as Python source; see `Expression.to_python`."""
-    return _Python(labels, None).print(expression.to_tree())
+    names = None if labels is None else python_names(labels)
+    return _Python(names, None).print(expression.to_tree())
 
 
 def is_bare_label(label: str, token: str) -> bool:
@@ -91,10 +98,21 @@ def latex_label(label: str, token: str) -> str:
     return rf"\mathrm{{{label.translate(_LATEX_ESCAPES)}}}"
 
 
-def python_name(label: str, token: str) -> str:
-    """Spell a column name as a Python identifier, falling back to ``x1``, ..."""
-    usable = is_bare_label(label, token) and not keyword.iskeyword(label)
-    return label if usable else token
+def python_names(labels: Sequence[str]) -> list[str]:
+    """Spell column names as Python identifiers, falling back to ``x1``, ..."""
+    # Python reads identifiers in this normal form, in which two columns may be one.
+    read = [unicodedata.normalize("NFKC", str(label)) for label in labels]
+    counts = Counter(read)
+    tokens = map(variable, range(len(labels)))
+    return [
+        str(label)
+        if str(label).isidentifier()
+        and is_bare_label(name, token)
+        and not keyword.iskeyword(name)
+        and counts[name] == 1
+        else token
+        for label, name, token in zip(labels, read, tokens, strict=True)
+    ]
 
 
 class _Notation(ABC):
@@ -128,7 +146,8 @@ class _Notation(ABC):
 
     def number(self, value: float) -> str:
         """Spell a constant so that it reads back as a constant."""
-        text = repr(value) if self.digits is None else f"{value:.{self.digits}g}"
+        exact = self.digits is None or self.digits >= EXACT_DIGITS
+        text = repr(value) if exact else f"{value:.{self.digits}g}"
         return text if any(c in text for c in ".e") else text + ".0"
 
     def _text(self, tree: Tree) -> tuple[str, int]:
@@ -140,8 +159,12 @@ class _Notation(ABC):
             return self._leaf(tree)
         name, *arguments = tree
         if name in ("add", "sub"):
-            sign = " + " if name == "add" else " - "
             a, b = arguments
+            # Exact text reads back to the same tree, rounded text is for reading.
+            positive = None if self.digits is None else _without_minus(b)
+            if positive is not None:
+                return self._text(("sub" if name == "add" else "add", a, positive))
+            sign = " + " if name == "add" else " - "
             return self._at(a, _SUM) + sign + self._at(b, _SIGN + 1), _SUM
         if name == "mul":
             a, b = arguments
@@ -196,6 +219,20 @@ class _Notation(ABC):
         return token, _ATOM
 
 
+def _without_minus(tree: Tree) -> Tree | None:
+    """Take the minus sign from a number, or a product that begins with one."""
+    if isinstance(tree, float):
+        return -tree if tree < 0 else None
+    if isinstance(tree, str):
+        return tree[1:] if tree.startswith("-") else None
+    if tree[0] == "neg":
+        return tree[1]
+    if tree[0] in ("mul", "div"):
+        first = _without_minus(tree[1])
+        return None if first is None else (tree[0], first, tree[2])
+    return None
+
+
 class _Infix(_Notation):
     def label(self, label: str, token: str) -> str:
         if is_bare_label(label, token):
@@ -211,7 +248,7 @@ class _Infix(_Notation):
 
 class _Python(_Notation):
     def label(self, label: str, token: str) -> str:
-        return python_name(label, token)
+        return label
 
     def power(self, base: str, exponent: str, bare: bool) -> str:
         return f"{base}**{exponent}" if bare else f"{base}**({exponent})"

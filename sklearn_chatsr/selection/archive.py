@@ -13,6 +13,8 @@ from sklearn_chatsr.selection.description_length import DescriptionLength
 
 Selection = Literal["mdl", "r2"] | int
 
+DISPLAY_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -36,6 +38,8 @@ class Candidate:
         Name of the proposer that suggested it.
     seconds : float
         Time since the fit began when it was found.
+    digits : int
+        Significant digits that its constants are to be printed with.
     """
 
     expression: Expression
@@ -46,6 +50,7 @@ class Candidate:
     bits: float
     source: str
     seconds: float
+    digits: int = DISPLAY_DIGITS
 
 
 class Archive:

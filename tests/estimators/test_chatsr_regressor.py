@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import sympy
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
 
-from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr import ChatSRRegressor, Expression
 
 
 def test_an_exact_law_is_found_and_spelled(regressor, power_law):
@@ -62,6 +64,21 @@ def test_python_source_computes_the_prediction(regressor, noisy_line):
     exec(regressor.to_python(), namespace)
 
     np.testing.assert_allclose(namespace["formula"](X[:, 0]), regressor.predict(frame))
+
+
+@pytest.mark.parametrize("names", [["µ", "μ"], ["ﬁ", "fi"]])
+def test_python_source_tells_names_apart_that_python_reads_as_one(regressor, names):
+    X = np.random.default_rng(0).uniform(1, 5, size=(20, 2))
+    frame = pd.DataFrame(X, columns=names)
+    regressor.refit(f"C*{names[0]}/{names[1]}^2", frame, 3.5 * X[:, 0] / X[:, 1] ** 2)
+
+    source = regressor.to_python()
+
+    namespace: dict = {}
+    # Our own source, printed by the code under test.
+    exec(source, namespace)
+    np.testing.assert_allclose(namespace["formula"](*X.T), regressor.predict(frame))
+    assert f"x1: column {names[0]!r}" in source
 
 
 def test_the_table_shows_the_answer_among_shorter_and_longer(regressor, noisy_line):
@@ -214,6 +231,122 @@ def test_refit_starts_from_given_numbers_and_keeps_integers(regressor):
     regressor.refit("2.0*x1^2", X, y)
 
     assert regressor.formula_ == "3.1*x1^2"
+
+
+@pytest.fixture
+def years():
+    """Give a cubic about 1985 with noise: as a polynomial, its terms cancel."""
+    X = np.arange(1950, 2020.0)[:, np.newaxis]
+    noise = 0.5 * np.random.default_rng(0).normal(size=70)
+    return X, 1e-3 * (X[:, 0] - 1985) ** 3 + noise
+
+
+CUBIC = "C*x1^3 + C*x1^2 + C*x1 + C"
+
+
+def test_printed_formulas_predict_what_the_formula_does(regressor, years):
+    X, y = years
+
+    regressor.refit(CUBIC, X, y)
+
+    lost = 1 - regressor.score(X, y)
+    for text in (
+        Expression.from_infix(regressor.formula_),
+        Expression.from_latex(regressor.to_latex()),
+    ):
+        assert 1 - r2_score(y, text.evaluate(X)) < 1.01 * lost
+    assert 6 < regressor.digits_ < 17
+    assert regressor.to_latex(digits=3).startswith(r"0.000984 \cdot x_{1}^{3} - 5.86 ")
+
+
+def test_every_row_of_the_table_reads_back_as_good_as_it_says(years):
+    X, y = years
+    model = ChatSRRegressor(proposers=("basis",), max_time=2, random_state=0).fit(X, y)
+
+    table = model.candidates_table()
+
+    for text, r2 in zip(table["equation"], table["r2"], strict=True):
+        read = r2_score(y, Expression.from_infix(text).evaluate(X))
+        assert read == pytest.approx(r2, abs=0.01 * (1 - r2) + 1e-7)
+    assert model.formula_ in list(table["equation"])
+
+
+def test_printed_formulas_are_as_short_as_before_where_nothing_cancels(regressor):
+    X = np.linspace(1, 5, 40)[:, np.newaxis]
+    law, twice = np.pi * X[:, 0] + np.e, np.repeat(X, 2, axis=0)
+
+    assert regressor.refit("C*x1 + C", X, law).formula_ == "3.14159*x1 + 2.71828"
+    assert regressor.refit("C*x1", X, 2.5 * X[:, 0]).formula_ == "2.5*x1"
+    assert regressor.refit("C", X, np.full(40, 1 / 3)).formula_ == "0.333333"
+    around = np.repeat(law, 2) + np.tile([-0.1, 0.1], 40)
+    assert regressor.refit("C*x1 + C", twice, around).digits_ == 6
+
+
+def test_exact_laws_whose_terms_cancel_are_printed_with_their_digits(regressor):
+    X = np.linspace(1e6, 1e6 + 1, 40)[:, np.newaxis]
+
+    regressor.refit("C*x1 + C", X, np.pi * X[:, 0] - np.e)
+
+    read = Expression.from_infix(regressor.formula_).evaluate(X)
+    assert r2_score(regressor.predict(X), read) > 1 - 1e-7
+    assert len(regressor.formula_) > len("3.14159*x1 - 2.71828")
+
+
+def test_digits_survive_pickle_and_skops(regressor, years):
+    import pickle
+
+    import skops.io as sio
+
+    regressor.refit(CUBIC, *years)
+    dumped = sio.dumps(regressor)
+
+    trusted = sio.get_untrusted_types(data=dumped)
+    for twin in (
+        pickle.loads(pickle.dumps(regressor)),
+        sio.loads(dumped, trusted=trusted),
+    ):
+        assert twin.formula_ == regressor.formula_
+        assert twin.to_latex() == regressor.to_latex()
+
+
+def test_refit_folds_signs(regressor, years):
+    regressor.refit(CUBIC, *years)
+
+    assert "+ -" not in regressor.formula_
+    assert "(-" not in regressor.formula_
+    assert r"+ -" not in regressor.to_latex()
+    assert r"\left(" not in regressor.to_latex()
+    assert list(np.sign(regressor.constants_)) == [1, -1, 1, -1]
+
+
+def test_refit_says_what_may_be_given(regressor, power_law):
+    with pytest.raises(TypeError, match=r"must be text .* or an Expression, got int"):
+        regressor.refit(3, *power_law)
+
+
+def test_rows_outside_the_domain_are_told(regressor):
+    X = np.linspace(0.5, 5, 40)[:, np.newaxis]
+    regressor.refit("C*log(x1)", X, 2.5 * np.log(X[:, 0]))
+    told = (
+        r"2\.5\*log\(x1\) has no finite value on 2 of 3 rows, the first at position 1"
+        r".* Leave these rows out, fit on rows like them, or `refit` another formula"
+    )
+    outside = [[1.0], [-1.0], [0.0]]
+
+    with pytest.warns(UserWarning, match=told):
+        predicted = regressor.predict(outside)
+    with pytest.raises(ValueError, match=told):
+        regressor.score(outside, [1, 2, 3])
+
+    np.testing.assert_array_equal(predicted, [0, np.nan, np.nan])
+
+
+def test_a_refused_fit_leaves_no_formula(regressor, power_law):
+    with pytest.raises(ValueError, match="Unknown proposers"):
+        regressor.set_params(proposers=("oracle",)).fit(*power_law)
+
+    with pytest.raises(NotFittedError):
+        regressor.predict(power_law[0])
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,17 @@ def test_the_law_is_found_by_mutation_alone(decay):
     assert "mass (kg)" in model.formula_
 
 
+def test_formulas_of_selected_columns_name_them_by_their_place():
+    X = np.random.default_rng(0).normal(size=(60, 12))
+    model = LLMSRRegressor(language_model=None, n_samples=20, random_state=0)
+
+    with pytest.warns(UserWarning, match="X has 12 columns"):
+        model.fit(X, 2 * X[:, 11])
+
+    assert model.formula_ == "2*x12"
+    assert model.digits_ == 6
+
+
 def test_a_good_program_of_the_model_is_fitted_and_wins(decay):
     X, y = decay
     body = "    return params[0]*mass_kg*np.exp(params[1]*t) + params[2]\n"

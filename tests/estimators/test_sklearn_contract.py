@@ -47,6 +47,9 @@ def test_unfitted_estimators_say_so(regressor):
         regressor.predict([[1.0]])
     with pytest.raises(NotFittedError):
         regressor.to_sympy()
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        _ = regressor.formula_
+    assert not hasattr(regressor, "formula_")
     assert not hasattr(regressor, "equations_")
 
 

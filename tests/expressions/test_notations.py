@@ -133,6 +133,20 @@ def test_what_is_no_formula_is_refused_and_the_place_is_shown(text, message):
         Expression.from_infix(text)
 
 
+@pytest.mark.parametrize("text", ["+".join(["x1"] * 251), "*".join(["x1"] * 3_000)])
+def test_long_chains_are_refused_as_deep_brackets_are(text):
+    with pytest.raises(ValueError, match=r"nested too deep.* 250 are allowed"):
+        Expression.from_infix(text)
+
+
+def test_long_chains_that_are_read_are_printed_and_simplified():
+    chain = Expression.from_infix("/".join(["x1"] * 250))
+
+    assert str(chain) == "/".join(["x1"] * 250)
+    assert chain.to_latex().count("frac") == 249
+    assert str(Expression.from_infix("+".join(["x1"] * 250)).simplify()) == "250*x1"
+
+
 def test_a_formula_must_be_text():
     with pytest.raises(ValueError, match="Expected a formula as str, got int"):
         Expression.from_infix(3)
@@ -143,6 +157,53 @@ def test_digits_shorten_constants_but_keep_them_constants():
 
     assert expression.to_infix(digits=3) == "3.14*x1 + 2.0"
     assert expression.to_latex(digits=3) == r"3.14 \cdot x_{1} + 2.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "infix", "latex"),
+    [
+        ("x1 + -2.5*x2", "x1 - 2.5*x2", r"x_{1} - 2.5 \cdot x_{2}"),
+        ("x1 - -2.5*x2", "x1 + 2.5*x2", r"x_{1} + 2.5 \cdot x_{2}"),
+        ("x1 + (-7e9)", "x1 - 7e+09", r"x_{1} - 7 \times 10^{9}"),
+        ("x1 + -2.5/x2", "x1 - 2.5/x2", r"x_{1} - \frac{2.5}{x_{2}}"),
+        ("-1.5*x1 + -3", "-1.5*x1 - 3", r"-1.5 \cdot x_{1} - 3"),
+        ("x1 + -(x2 + 1.5)", "x1 - (x2 + 1.5)", None),
+        ("x1*(-1.5)^2", "x1*(-1.5)^2", None),
+    ],
+)
+def test_rounded_sums_have_one_sign_between_their_terms(text, infix, latex):
+    expression = Expression.from_infix(text)
+
+    assert expression.to_infix(digits=6) == infix
+    assert latex is None or expression.to_latex(digits=6) == latex
+
+
+@given(expressions)
+def test_text_with_folded_signs_has_the_same_values(expression):
+    for read in (
+        Expression.from_infix(expression.to_infix(digits=17)),
+        Expression.from_latex(expression.to_latex(digits=17)),
+    ):
+        np.testing.assert_array_equal(
+            read.evaluate(POINTS), expression.evaluate(POINTS)
+        )
+
+
+@pytest.mark.parametrize(
+    ("labels", "source"),
+    [
+        (["µ", "μ"], "x1/x2**2"),
+        (["ﬁ", "fi"], "x1/x2**2"),
+        (["µ", "v"], "µ/v**2"),
+        (["ｎｐ", "ｉｆ"], "x1/x2**2"),  # noqa: RUF001
+        (["x²", "ｘ１"], "x1/x2**2"),  # noqa: RUF001
+    ],
+)
+def test_names_that_python_reads_as_one_or_as_its_own_are_replaced(labels, source):
+    expression = Expression.from_infix("x1/x2^2")
+
+    assert expression.to_python(labels) == source
+    assert Expression.from_python(source, labels) == expression
 
 
 def test_labels_are_printed_in_every_notation():
