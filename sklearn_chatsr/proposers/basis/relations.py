@@ -24,8 +24,15 @@ from sklearn_chatsr.proposers.basis.trees import multiplied
 
 # Of changes of units so many are measured; and so many are proposed.
 _MOST_MEASURED, _MOST_CHANGES = 500, 16
-_NEAR = 0.2  # of a short number
-_SUMMED = {"": 1, "sq": 2, "inv": -1}  # powers of columns
+_NEAR, _PLAIN = 0.2, 0.03  # of a short number; of one with more digits
+# Powers of columns that are added up: always tried, and where the slopes tell them.
+_SUMMED = (Fraction(1), Fraction(2), Fraction(-1))
+_EXPONENTS = tuple(
+    sign * Fraction(p, q)
+    for p, q in ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (3, 2), (1, 3), (2, 3), (4, 3))
+    for sign in (1, -1)
+)
+_USUAL = 0.9  # of the rows have slopes of one sign
 # Functions of a column that may be added to the rest, and their derivatives.
 _ADDED: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "": (lambda x: x, np.ones_like),
@@ -80,18 +87,18 @@ def relations(problem: Remainder, slopes: Array) -> Iterator[Relation]:
         Partial derivatives of its target, at the first rows.
     """
     X, y = problem.columns.values[:, : len(slopes)].T, problem.y[: len(slopes)]
-    one_sign = bool(np.all(y > 0) or np.all(y < 0))
     by_ratio = slopes * X  # along the logarithms of the columns
     away = [np.abs(x).min() > SPAN * np.abs(x).max() for x in X.T]
     positive = [is_away and x.min() > 0 for is_away, x in zip(away, X.T, strict=True)]
-    if one_sign:
-        yield from _powers_in_front(problem, by_ratio / y[:, None], positive)
+    if np.all(y > 0) or np.all(y < 0):
+        yield from _changes_of_units(problem, by_ratio / y[:, None], positive)
+    yield from _powers_in_front(problem, by_ratio, y, positive)
     yield from _addends(problem, slopes)
     for j, k in combinations(range(X.shape[1]), 2):
         for one, other in ((j, k), (k, j)):
             if away[other]:
                 yield from _products(problem, by_ratio, one, other, positive)
-        yield from _sums(problem, slopes, j, k)
+        yield from _sums(problem, slopes, j, k, positive)
         yield from _common_shifts(problem, slopes, j, k)
 
 
@@ -113,16 +120,26 @@ def _short(values: Array) -> list[Fraction]:
 
 
 def _powers_in_front(
+    problem: Remainder, by_ratio: Array, y: Array, positive: Sequence[bool]
+) -> Iterator[Relation]:
+    """Give columns along which the target is a power."""
+
+    def at(j: int, exponent: Fraction) -> Remainder:
+        return problem.scaled(Scaling({j: 1}, exponent))
+
+    for j in map(int, np.flatnonzero(positive)):
+        exponents = by_ratio[:, j] / y
+        for exponent in {*_short(exponents), *_closer(exponents)}:
+            missed = _missed(by_ratio[:, j], float(exponent) * y)
+            length = _length(exponent)
+            yield Relation(missed, length, at(j, exponent), exponent, partial(at, j))
+
+
+def _changes_of_units(
     problem: Remainder, exponents: Array, positive: Sequence[bool]
 ) -> Iterator[Relation]:
-    """Give columns, and changes of units, along which the target is a power."""
+    """Give changes of units of several columns along which the target is a power."""
     usable = np.flatnonzero(positive)
-    for j in usable:
-        for exponent in _short(exponents[:, j]):
-            wanted = np.full(len(exponents), float(exponent))
-            smaller = problem.scaled(Scaling({int(j): 1}, exponent))
-            missed = _missed(exponents[:, j], wanted)
-            yield Relation(missed, _length(exponent), smaller)
     # Divided by powers of another one, columns with zeros may be in it as well.
     if not len(usable) or exponents.shape[1] < 2:
         return
@@ -172,35 +189,69 @@ def _products(
             yield Relation(missed, complexity, at(exponent), exponent, tuning)
 
 
+def _closer(values: Array) -> set[Fraction]:
+    """Give quarters and three digits that all values plainly seem to be."""
+    value = float(np.median(values))
+    if not (np.isfinite(value) and 0.1 < abs(value) < 10):
+        return set()
+    if float(np.median(np.abs(values - value))) > _PLAIN * abs(value):
+        return set()
+    found = {Fraction(round(4 * value), 4), Fraction(f"{value:.2e}")}
+    return {r for r in found if abs(float(r) - value) <= _PLAIN * abs(value)}
+
+
 def _length(number: Fraction) -> int:
     """Tell how long a number is, about in nodes."""
     return min(abs(number.numerator) + number.denominator - 1, 5)
 
 
-def _sums(problem: Remainder, slopes: Array, j: int, k: int) -> Iterator[Relation]:
-    """Give sums of two columns, their squares or inverses, with a coefficient."""
-    columns = problem.columns
+def _sums(
+    problem: Remainder, slopes: Array, j: int, k: int, positive: Sequence[bool]
+) -> Iterator[Relation]:
+    """Give sums of powers of two columns, with a coefficient."""
+    columns, n_rows = problem.columns, len(slopes)
     x, z = columns.values[j], columns.values[k]
-    first, second = columns.leaves[j], columns.leaves[k]
 
-    def of(name: str, coefficient: Fraction) -> Remainder:
-        one, other = ((name, first), (name, second)) if name else (first, second)
-        values = x ** _SUMMED[name] + float(coefficient) * z ** _SUMMED[name]
+    def of(p: Fraction, q: Fraction, coefficient: Fraction) -> Remainder:
+        one, other = power(columns.leaves[j], p), power(columns.leaves[k], q)
+        values = x ** float(p) + float(coefficient) * z ** float(q)
         sign = "add" if coefficient > 0 else "sub"
         leaf = (sign, one, multiplied(_written(abs(coefficient)), other))
         return replace(problem, columns=columns.instead_of([j, k], leaf, values))
 
-    for name, p in _SUMMED.items():
-        if p < 0 and not (np.all(x != 0) and np.all(z != 0)):
+    along_x, along_z = slopes[:, j], slopes[:, k]
+    exponents = [(p, q) for p in _SUMMED for q in _SUMMED if p == q or p * q == 2]
+    if positive[j] and positive[k]:
+        exponents += _exponents(along_z / along_x, x[:n_rows], z[:n_rows])
+    for p, q in dict.fromkeys(exponents):
+        if (p < 0 and np.any(x == 0)) or (q < 0 and np.any(z == 0)):
             continue
-        a = slopes[:, j] * z[: len(slopes)] ** (p - 1)
-        b = slopes[:, k] * x[: len(slopes)] ** (p - 1)
+        a = float(q) * along_x * z[:n_rows] ** float(q - 1)
+        b = float(p) * along_z * x[:n_rows] ** float(p - 1)
         for coefficient in _short(b / a):
             missed = _missed(b, float(coefficient) * a)
-            complexity = 1 + _length(coefficient) + 2 * bool(name)
-            at = partial(of, name)
+            complexity = 1 + _length(coefficient) + 2 * (p != 1) + 2 * (q != 1)
+            if p == q:
+                complexity -= (p != 1) * 2
+            at = partial(of, p, q)
             smaller = at(coefficient)
             yield Relation(missed, complexity, smaller, coefficient, at)
+
+
+def _exponents(ratio: Array, x: Array, z: Array) -> list[tuple[Fraction, Fraction]]:
+    """Give p and q of x^p + c*z^q whose slopes are in a ratio; none or one pair."""
+    size = np.log(np.abs(ratio))
+    if not (np.isfinite(size).all() and abs(np.sign(ratio).mean()) > _USUAL):
+        return []
+    design = np.column_stack([np.ones_like(x), np.log(x), np.log(z)])
+    _, of_x, of_z = np.linalg.lstsq(design, size, rcond=None)[0]
+    found = []
+    for value in (1.0 - of_x, 1.0 + of_z):
+        near = min(_EXPONENTS, key=lambda e: abs(float(e) - value))
+        if abs(float(near) - value) > _NEAR * abs(value):
+            return []
+        found.append(near)
+    return [(found[0], found[1])]
 
 
 def _written(number: Fraction) -> Tree:
