@@ -58,8 +58,10 @@ def refit_on_all(archive: Archive, table: Table, limit: float) -> Archive:
         if late and len(final) and not quick:
             break
         loss = table.loss(expression, everywhere)
-        # The best one gets the constants of all rows even when the time is over.
-        if expression.n_constants and (not late or (quick and not len(final))):
+        # The best one gets the constants of all rows even when the time is over, and
+        # what takes no search for them.
+        at_once = quick and (not len(final) or candidate.source == BASELINE)
+        if expression.n_constants and (at_once or not late):
             fit = fitter.fit(expression, start=expression.constants)
             refit = expression
             if not fit.failed:
@@ -113,7 +115,10 @@ def choose_in_general(
     ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
     most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
-    shortlist += [c for c in baselines if c not in shortlist]
+    forms = {c.expression.skeleton().canonical_key() for c in shortlist}
+    shortlist += [
+        c for c in baselines if c.expression.skeleton().canonical_key() not in forms
+    ]
     general = best_in_general(
         shortlist,
         table.X,
