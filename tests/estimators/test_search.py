@@ -8,6 +8,7 @@ from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
 from sklearn_chatsr.estimators.search import Search, SearchSettings
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive
 
 
@@ -82,6 +83,36 @@ def test_an_oscillation_on_a_grid_has_the_lowest_frequency_that_fits():
     exact = [c for c in search.archive if search.archive.cost.at_floor(c.loss)]
     assert exact
     assert all(abs(k) < 10 * np.pi for c in exact for k in c.expression.constants or ())
+
+
+def test_a_formula_without_room_for_an_offset_is_fitted_without_it():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(60, 1))
+    y = 2.5 / X[:, 0] + 0.3 + 0.01 * rng.normal(size=60)
+    rules = Constraints.read("at most 3 nodes", ["x1"])
+    search = Search(
+        Table(X, y), settings=SearchSettings(constraints=rules), labels=["x1"]
+    )
+
+    search.intake.take([Expression.from_infix("1/x1")], "a")
+
+    [scaled] = [c for c in search.archive if c.complexity == 3]
+    inverse = 1 / X[:, 0]
+    assert scaled.expression.constants == pytest.approx(
+        [inverse @ y / (inverse @ inverse)]
+    )
+
+
+def test_baselines_are_refitted_on_all_rows_when_the_time_is_over():
+    X = np.random.default_rng(0).uniform(1, 3, size=(100, 1))
+    y = np.random.default_rng(1).exponential(size=100) ** 4
+    settings = SearchSettings(max_time=1e-9)
+    search = Search(Table(X, y), settings=settings, labels=["x1"])
+
+    archive = search.run([], lambda name: pytest.fail(name))
+
+    [constant] = [c for c in archive if c.expression.constants]
+    assert constant.expression.constants == pytest.approx([y.mean()])
 
 
 def test_every_preset_asks_every_proposer():
