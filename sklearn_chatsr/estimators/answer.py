@@ -12,6 +12,7 @@ from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression, with_integers
 from sklearn_chatsr.selection import Archive, Candidate, best_in_general
+from sklearn_chatsr.selection.few_rows import are_lucky
 
 _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
@@ -86,7 +87,8 @@ def choose_in_general(
     """Choose by description length, unless cross-validation objects.
 
     That is, unless it finds the shortest description significantly worse at predicting
-    than a longer one.
+    than a longer one. Formulas that only meet a few large targets by luck are no
+    answer, unless all others are as well.
 
     Parameters
     ----------
@@ -112,7 +114,17 @@ def choose_in_general(
     shortest = archive.best("mdl")
     if archive.cost.at_floor(shortest.loss):
         return shortest
-    ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
+    ranked = sorted(archive, key=lambda c: (c.bits, c.complexity))
+    if len(table) <= _QUICKLY_JUDGED:
+        lucky = are_lucky(
+            [c.expression for c in ranked],
+            table.X,
+            table.y,
+            table.weight,
+            seed=table.seed,
+        )
+        ranked = [c for c, k in zip(ranked, lucky, strict=True) if not k] or ranked
+    shortest, *_ = ranked = ranked[:_CROSS_VALIDATED]
     most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
     forms = {c.expression.skeleton().canonical_key() for c in shortlist}

@@ -246,6 +246,21 @@ def test_a_numerical_accident_of_the_search_loses_nothing(search, monkeypatch):
     assert "a" in {candidate.source for candidate in archive}
 
 
+def test_a_formula_that_only_meets_a_few_large_targets_is_not_the_answer():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 3))
+    burst = Expression.from_infix(
+        "pi + x1*(x1 + 4) + 1.85489e-13*exp(2*(x3 - x2) + 39.343*sin(0.543692*x1))"
+    )
+    y = np.where(burst.evaluate(X) > 100, burst.evaluate(X), rng.normal(size=150))
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2", "x3"])
+    archive = search.run([], lambda name: pytest.fail(name))
+    archive.add(burst, search.table.loss(burst, np.arange(150)))
+
+    assert archive.best("mdl").expression == burst
+    assert search.choose(archive).expression != burst
+
+
 def test_a_line_that_the_archive_has_dropped_can_be_the_answer():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(60, 3))
