@@ -124,7 +124,7 @@ def choose_in_general(
             seed=table.seed,
         )
         ranked = [c for c, k in zip(ranked, lucky, strict=True) if not k] or ranked
-    shortest, *_ = ranked = ranked[:_CROSS_VALIDATED]
+    shortest, ranked = ranked[0], ranked[:_CROSS_VALIDATED]
     most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
     forms = {c.expression.skeleton().canonical_key() for c in shortlist}

@@ -78,7 +78,7 @@ class Intake:
         self.constraints = constraints
         # What the rules allow, however many nodes a factor and an offset take.
         limit = None if constraints is None else constraints.max_size
-        self.largest = np.inf if limit is None else limit
+        self._largest = np.inf if limit is None else limit
         self.n_jobs = n_jobs
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
@@ -125,7 +125,7 @@ class Intake:
                 self._known[key] = min(self._known[key], fit.loss)
                 expression = fit.expression.simplify()
                 self._add(expression, fit.loss, source)
-                if expression.size > self.largest and (
+                if expression.size > self._largest and (
                     is_baseline or not self._is_over()
                 ):
                     self._add_narrower(offered, source)
