@@ -13,6 +13,7 @@ from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression, with_integers, without_idle_addends
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive, Candidate, best_in_general
+from sklearn_chatsr.selection.few_rows import are_lucky
 
 _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
@@ -74,8 +75,10 @@ def refit_on_all(
         if late and len(final) and not quick:
             break
         loss = table.loss(expression, everywhere)
-        # The best one gets the constants of all rows even when the time is over.
-        if expression.n_constants and (not late or (quick and not len(final))):
+        # The best one gets the constants of all rows even when the time is over, and
+        # what takes no search for them.
+        at_once = quick and (not len(final) or candidate.source == BASELINE)
+        if expression.n_constants and (at_once or not late):
             fit = fitter.fit(expression, start=expression.constants)
             refit = expression
             if not fit.failed:
@@ -106,7 +109,8 @@ def choose_in_general(
     """Choose by description length, unless cross-validation objects.
 
     That is, unless it finds the shortest description significantly worse at predicting
-    than a longer one.
+    than a longer one. Formulas that only meet a few large targets by luck are no
+    answer, unless all others are as well.
 
     Parameters
     ----------
@@ -132,10 +136,23 @@ def choose_in_general(
     shortest = archive.best("mdl")
     if archive.cost.at_floor(shortest.loss):
         return shortest
-    ranked = sorted(archive, key=lambda c: c.bits)[:_CROSS_VALIDATED]
+    ranked = sorted(archive, key=lambda c: (c.bits, c.complexity))
+    if len(table) <= _QUICKLY_JUDGED:
+        lucky = are_lucky(
+            [c.expression for c in ranked],
+            table.X,
+            table.y,
+            table.weight,
+            seed=table.seed,
+        )
+        ranked = [c for c, k in zip(ranked, lucky, strict=True) if not k] or ranked
+    shortest, ranked = ranked[0], ranked[:_CROSS_VALIDATED]
     most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
-    shortlist += [c for c in baselines if c not in shortlist]
+    forms = {c.expression.skeleton().canonical_key() for c in shortlist}
+    shortlist += [
+        c for c in baselines if c.expression.skeleton().canonical_key() not in forms
+    ]
     general = best_in_general(
         shortlist,
         table.X,

@@ -73,9 +73,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         What every formula must obey: "avoid log", "contain sin", "use x1", "ignore x2",
         "at most 12 nodes". Unlike a prompt, it binds every proposer.
     max_size : int, optional
-        Largest formula that is tried, in nodes; by default one for each twenty rows,
-        at least 30, at most 40, from 1,500 rows on at least as many as a line in all
-        columns has, and 60 where nothing is left unexplained.
+        Largest formula, in nodes: none that is kept has more. By default formulas are
+        tried up to one node for each twenty rows, at least 30, at most 40, from 1,500
+        rows on at least as many as a line in all columns has, and 60 where nothing is
+        left unexplained; a factor and an offset, and lines, may go beyond that.
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
         R2, or highest R2 among the formulas of at most so many nodes.
@@ -231,10 +232,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             )
         if "model" in self.proposers:
             find_checkpoint(self.model)  # refused now, not after the other searches
-        rules = None
-        if self.constraints is not None:
-            every = [self._label(j) for j in range(X.shape[1])]
-            rules = Constraints.read(self.constraints, every)
+        rules = self._rules()
         if self.prompt and not parse_prompt(self.prompt, self.labels_):
             warnings.warn(
                 f"Nothing in prompt={self.prompt!r} was understood: it goes to the "
@@ -309,6 +307,14 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, weight)
         return self
+
+    def _rules(self) -> Constraints | None:
+        """Read the constraints; a largest size that is given is one of them."""
+        given = self.constraints or []
+        items = [given] if isinstance(given, str | Property) else list(given)
+        if self.max_size is not None:
+            items.append(Property("size", (str(self.max_size),)))
+        return Constraints.read(items, self.labels_) if items else None
 
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)

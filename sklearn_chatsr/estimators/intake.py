@@ -24,6 +24,7 @@ from sklearn_chatsr.fitting import (
     spell_constants,
     unaliased,
 )
+from sklearn_chatsr.fitting.affine import narrower
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive, DescriptionLength
 
@@ -76,6 +77,9 @@ class Intake:
         self.table, self.rows = table, rows
         self.max_size, self.exact_size = max_size, exact_size
         self.constraints = constraints
+        # What the rules allow, however many nodes a factor and an offset take.
+        limit = None if constraints is None else constraints.max_size
+        self._largest = np.inf if limit is None else limit
         self.n_jobs = n_jobs
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
@@ -104,7 +108,7 @@ class Intake:
             Skeletons, or formulas whose constants are to be started from.
         source : str
             Name of who proposes them. Baselines are fitted however little time there
-            is, whatever their size.
+            is, whatever their size, if they obey.
         """
         is_baseline = source == BASELINE
         fresh: dict[Expression, Hashable] = {}
@@ -115,13 +119,17 @@ class Intake:
             if key is not None:
                 fresh[expression] = key
         deadline = None if is_baseline else self.deadline
-        for key, fit in zip(
-            fresh.values(), self._fit(list(fresh), deadline), strict=False
+        for (offered, key), fit in zip(
+            fresh.items(), self._fit(list(fresh), deadline), strict=False
         ):
             if fit is not None and not fit.failed:
                 self._known[key] = min(self._known[key], fit.loss)
                 expression = fit.expression.simplify()
                 self._add(expression, fit.loss, source)
+                if expression.size > self._largest and (
+                    is_baseline or not self._is_over()
+                ):
+                    self._add_narrower(offered, source)
         self._spell_best()
 
     def prune_best(self, most: int) -> None:
@@ -205,7 +213,8 @@ class Intake:
             shorter = with_integers(factored(expression, self._positive))
             if self._is_exact(shorter):
                 expression = shorter
-        # Scaling may add a factor and an offset to the largest skeleton.
+        # Scaling may add a factor and an offset to the largest skeleton, if no rule
+        # is against it.
         longest = self.exact_size if is_exact else self.max_size
         if expression.size > longest + 4 and source != BASELINE:
             return
@@ -222,6 +231,13 @@ class Intake:
             return False
         loss = self.table.loss(expression, self.rows.judge)
         return self.archive.cost.at_floor(loss)
+
+    def _add_narrower(self, expression: Expression, source: str) -> None:
+        """Archive a formula with what of a factor and an offset it has room for."""
+        for framed in narrower(expression):
+            fit = self._fitter.fit(framed, start=framed.constants)
+            if not fit.failed:
+                self._add(fit.expression.simplify(), fit.loss, source)
 
     def _unaliased(
         self, expression: Expression, loss: float

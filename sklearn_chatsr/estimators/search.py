@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 import warnings
@@ -137,7 +138,7 @@ class Search:
         )
         self.archive = self.intake.archive
         self.interrupted = False
-        self._baselines: list[Candidate] = []
+        self._baselines = copy.deepcopy(self.archive)
         self._refined: Iterator[Sequence[Expression]] = iter(())
         self._leader: Expression | None = None
         self._stayed = 0
@@ -174,7 +175,8 @@ class Search:
         with one_thread, quiet, ProgressBar(self.verbose, "formulas") as progress:
             try:
                 self._take(_baselines(self.table.X), BASELINE, progress)
-                self._baselines = list(self.archive)
+                # The archive may drop some of them.
+                self._baselines = copy.deepcopy(self.archive)
                 if self.settings.constraints is not None:
                     self._take_examples(self.settings.constraints, progress)
                 if np.ptp(self.table.y) > 0:
@@ -198,9 +200,9 @@ class Search:
                 )
         if len(self.rows.fit) == len(self.table):
             return self.archive
-        return refit_on_all(
-            self.archive, self.table, self.limit, self.settings.constraints
-        )
+        rules = self.settings.constraints
+        self._baselines = refit_on_all(self._baselines, self.table, self.limit)
+        return refit_on_all(self.archive, self.table, self.limit, rules)
 
     def _take_examples(self, constraints: Constraints, progress: ProgressBar) -> None:
         """Take simple formulas that obey, since the baselines may not."""

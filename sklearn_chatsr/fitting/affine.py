@@ -29,6 +29,25 @@ def wrap(skeleton: Expression) -> Expression:
     return _frame(skeleton, not has_factor, not has_offset)
 
 
+def narrower(expression: Expression) -> list[Expression]:
+    """Give a formula with less around it than `wrap` puts there, shortest first.
+
+    Examples
+    --------
+    >>> from sklearn_chatsr.expressions import Expression
+    >>> [e.size for e in narrower(Expression(["sin", "x1"]))]
+    [2, 4, 4]
+    """
+    has_factor, has_offset = _freedom(expression.tokens)
+    found: dict[Expression, None] = {}
+    for frame in [(False, False), (not has_factor, False), (False, not has_offset)]:
+        framed, start = _frame(expression, *frame), expression.constants
+        if start is not None:
+            framed = framed.with_constants(wrap_start(expression, framed, start))
+        found[framed] = None
+    return list(found)
+
+
 def _frame(skeleton: Expression, factor: bool, offset: bool) -> Expression:
     head = (("add", CONSTANT) if offset else ()) + (("mul", CONSTANT) if factor else ())
     tokens = head + skeleton.tokens

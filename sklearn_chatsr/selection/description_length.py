@@ -93,13 +93,14 @@ class DescriptionLength:
         Returns
         -------
         float or None
-            None when the constants outnumber the observations.
+            None when as many constants as observations are fitted to a target that
+            varies.
         """
+        if self.variance <= 0:
+            return 1.0 if loss > self.floor else 1e-24
         free = self.n_samples - expression.n_constants
         if free <= 0:
             return None
-        if self.variance <= 0:
-            return 1.0 if loss > self.floor else 1e-24
         smallest = max(self.floor / self.variance, 1e-24)
         # Fitting k constants takes k observations' worth of residual away.
         return max(loss / self.variance * self.n_samples / free, smallest)

@@ -97,11 +97,44 @@ def test_constant_and_linear_models_always_compete(noisy_line):
     long_line = np.random.default_rng(1).normal(size=(60, 9))
 
     few = ChatSRRegressor(proposers=(), random_state=0).fit(X, y)
-    many = ChatSRRegressor(proposers=(), max_size=3, random_state=0)
+    many = ChatSRRegressor(proposers=(), random_state=0)
     many.fit(long_line, long_line @ np.arange(1.0, 10.0))
 
     assert few.score(X, y) > 0.9
     assert many.score(long_line, long_line @ np.arange(1.0, 10.0)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("max_size", [1, 3, 5])
+def test_nothing_that_is_kept_is_larger_than_a_given_size(noisy_line, max_size):
+    X, y = noisy_line
+    regressor = ChatSRRegressor(
+        proposers=("templates", "refinement"), max_size=max_size, random_state=0
+    )
+
+    regressor.fit(np.column_stack([X, X[:, ::-1]]), y)
+
+    assert max(c.complexity for c in regressor.candidates_) <= max_size
+    assert regressor.expression_.size <= max_size
+
+
+def test_a_size_that_is_too_small_for_the_constraints_is_refused(regressor, power_law):
+    regressor.set_params(max_size=1, constraints="contain sin")
+
+    with pytest.raises(ValueError, match="at most 1 nodes are allowed"):
+        regressor.fit(*power_law)
+
+
+def test_baselines_have_the_constants_of_all_rows():
+    X = np.random.default_rng(0).uniform(1, 5, size=(80, 2))
+    y = np.where(np.arange(80) < 5, 1000, 1) * X[:, 0] / X[:, 1] ** 2
+    regressor = ChatSRRegressor(
+        proposers=(), constraints=["ignore x1", "ignore x2"], random_state=0
+    )
+
+    regressor.fit(X, y)
+
+    assert regressor.predict(X[:1]) == pytest.approx(y.mean())
+    assert regressor.equations_["complexity"].tolist() == [1]
 
 
 @pytest.mark.parametrize(("max_size", "is_found"), [(None, True), (30, False)])
@@ -198,6 +231,15 @@ def test_weights_are_obeyed(regressor):
     regressor.fit(X, y, sample_weight=(np.arange(60) < 30).astype(float))
 
     assert regressor.formula_ == "2*x1"
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.0])
+def test_one_row_of_positive_weight_gives_its_target(regressor, power_law, weight):
+    X, y = power_law
+
+    regressor.fit(X, y, sample_weight=np.where(np.arange(len(y)) == 7, weight, 0.0))
+
+    assert regressor.predict(X[:3]) == pytest.approx([y[7]] * 3)
 
 
 def test_rows_held_out_judge_the_formula(regressor):

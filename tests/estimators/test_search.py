@@ -88,6 +88,36 @@ def test_an_oscillation_on_a_grid_has_the_lowest_frequency_that_fits():
     assert all(abs(k) < 10 * np.pi for c in exact for k in c.expression.constants or ())
 
 
+def test_a_formula_without_room_for_an_offset_is_fitted_without_it():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, size=(60, 1))
+    y = 2.5 / X[:, 0] + 0.3 + 0.01 * rng.normal(size=60)
+    rules = Constraints.read("at most 3 nodes", ["x1"])
+    search = Search(
+        Table(X, y), settings=SearchSettings(constraints=rules), labels=["x1"]
+    )
+
+    search.intake.take([Expression.from_infix("1/x1")], "a")
+
+    [scaled] = [c for c in search.archive if c.complexity == 3]
+    inverse = 1 / X[:, 0]
+    assert scaled.expression.constants == pytest.approx(
+        [inverse @ y / (inverse @ inverse)]
+    )
+
+
+def test_baselines_are_refitted_on_all_rows_when_the_time_is_over():
+    X = np.random.default_rng(0).uniform(1, 3, size=(100, 1))
+    y = np.random.default_rng(1).exponential(size=100) ** 4
+    settings = SearchSettings(max_time=1e-9)
+    search = Search(Table(X, y), settings=settings, labels=["x1"])
+
+    archive = search.run([], lambda name: pytest.fail(name))
+
+    [constant] = [c for c in archive if c.expression.constants]
+    assert constant.expression.constants == pytest.approx([y.mean()])
+
+
 def test_every_preset_asks_every_proposer():
     for effort in EFFORTS.values():
         asked = {name for names in effort.rounds for name in names}
@@ -217,6 +247,21 @@ def test_a_numerical_accident_of_the_search_loses_nothing(search, monkeypatch):
         archive = search.run([("a",)], lambda name: Speaker(name, ["1.5*x1*x2^3"], []))
 
     assert "a" in {candidate.source for candidate in archive}
+
+
+def test_a_formula_that_only_meets_a_few_large_targets_is_not_the_answer():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 3))
+    burst = Expression.from_infix(
+        "pi + x1*(x1 + 4) + 1.85489e-13*exp(2*(x3 - x2) + 39.343*sin(0.543692*x1))"
+    )
+    y = np.where(burst.evaluate(X) > 100, burst.evaluate(X), rng.normal(size=150))
+    search = Search(Table(X, y), settings=SearchSettings(), labels=["x1", "x2", "x3"])
+    archive = search.run([], lambda name: pytest.fail(name))
+    archive.add(burst, search.table.loss(burst, np.arange(150)))
+
+    assert archive.best("mdl").expression == burst
+    assert search.choose(archive).expression != burst
 
 
 def test_a_line_that_the_archive_has_dropped_can_be_the_answer():

@@ -50,6 +50,14 @@ def test_no_formula_with_as_many_constants_as_rows_is_affordable():
     assert price(100)(LINE, math.nan) == math.inf
 
 
+def test_a_constant_is_affordable_for_a_single_observation():
+    cost = price(1, variance=0.0)
+
+    exact = cost(Expression.from_infix("2.462157187477442"), 0.0)
+
+    assert exact < cost(Expression.from_infix("0"), 6.0)
+
+
 def test_integers_and_short_decimals_are_cheaper_than_digits():
     texts = ["3*x1", "2.5*x1", "2.5317*x1", "2.531742913*x1"]
 
