@@ -209,7 +209,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ----------
         X : array-like of shape (n_samples, n_features)
             Finite values. Of more than 10 columns, the 10 that a forest of trees finds
-            most useful are searched, with a warning.
+            most useful are searched, with a warning; `constraints` may ignore some and
+            make sure of others.
         y : array-like of shape (n_samples,)
             Finite target values.
         sample_weight : array-like of shape (n_samples,), optional
@@ -242,7 +243,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
-        columns = select_columns(X, y, weight, seed)
+        columns = select_columns(X, y, weight, seed, rules)
         rules = None if rules is None else rules.for_columns(columns)
         longest = longest_law = self.max_size or _LONGEST_LAW
         if self.max_size is None:

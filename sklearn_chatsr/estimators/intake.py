@@ -114,13 +114,12 @@ class Intake:
             if key is not None:
                 fresh[expression] = key
         deadline = None if is_baseline else self.deadline
-        for key, fit in zip(
-            fresh.values(), self._fit(list(fresh), deadline), strict=False
-        ):
+        fits = self._fit(list(fresh), deadline)
+        for (expression, key), fit in zip(fresh.items(), fits, strict=False):
             if fit is not None and not fit.failed:
+                fit = self._obeying(expression, fit, deadline)
                 self._known[key] = min(self._known[key], fit.loss)
-                expression = fit.expression.simplify()
-                self._add(expression, fit.loss, source)
+                self._add(fit.expression.simplify(), fit.loss, source)
         self._spell_best()
 
     def prune_best(self, most: int) -> None:
@@ -190,6 +189,27 @@ class Intake:
                 if expression.n_constants * _ROWS_PER_CONSTANT > len(self.rows.fit):
                     fitter = self._wide_fitter
                 yield fitter.fit(expression, start=expression.constants, scale=True)
+
+    def _obeying(
+        self, expression: Expression, fit: ConstantFit, deadline: float | None
+    ) -> ConstantFit:
+        """Fit with less around a formula where a factor or an offset breaks a rule."""
+        rules = self.constraints
+        if rules is None or rules.allow(fit.expression.simplify()):
+            return fit
+        for head, value in ((("mul", "C"), 1.0), (("add", "C"), 0.0), ((), None)):
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            framed = Expression((*head, *expression.tokens))
+            if not rules.allow(framed):
+                continue
+            start = expression.constants
+            if start is not None and value is not None:
+                start = (value, *start)
+            other = self._fitter.fit(framed, start=start)
+            if not other.failed and rules.allow(other.expression.simplify()):
+                return other
+        return fit
 
     def _add(self, expression: Expression, loss: float, source: str) -> None:
         """Archive a formula in its best writing, if it obeys."""

@@ -165,6 +165,11 @@ class Search:
         -------
         Archive
             Judged on all rows. Ctrl-C ends the search with what has been found.
+
+        Raises
+        ------
+        ValueError
+            If nothing was found that obeys the constraints.
         """
         # Many small matrices: threads of BLAS would wait for each other, for seconds
         # where a core is busy otherwise.
@@ -176,7 +181,9 @@ class Search:
                 self._take(_baselines(self.table.X), BASELINE, progress)
                 self._baselines = list(self.archive)
                 if self.settings.constraints is not None:
-                    self._take_examples(self.settings.constraints, progress)
+                    # The baselines may break them.
+                    examples = self.settings.constraints.examples(self.table.X.shape[1])
+                    self._take(examples, BASELINE, progress)
                 if np.ptp(self.table.y) > 0:
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
@@ -196,15 +203,11 @@ class Search:
                     RuntimeWarning,
                     stacklevel=3,
                 )
+        if self.settings.constraints is not None and not len(self.archive):
+            raise ValueError(self.settings.constraints.refusal())
         if len(self.rows.fit) == len(self.table):
             return self.archive
         return refit_on_all(self.archive, self.table, self.limit)
-
-    def _take_examples(self, constraints: Constraints, progress: ProgressBar) -> None:
-        """Take simple formulas that obey, since the baselines may not."""
-        self._take(constraints.examples(self.table.X.shape[1]), BASELINE, progress)
-        if not len(self.archive):
-            raise ValueError(constraints.refusal())
 
     def _search(
         self,
@@ -313,6 +316,8 @@ class Search:
         A long one that is exact is the law in other words: it is kept when evolution
         had its first turn and did not say it in fewer.
         """
+        if not len(self.archive):
+            return False
         best = self.choose(self.archive, thorough=False)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
@@ -323,7 +328,9 @@ class Search:
 
         Asked after every batch: later ones seldom say a noisy law in fewer words.
         """
-        leader = min(self.archive, key=lambda c: c.bits)
+        leader = min(self.archive, key=lambda c: c.bits, default=None)
+        if leader is None:
+            return False
         if leader.expression != self._leader:
             self._leader, self._stayed = leader.expression, 0
             return False

@@ -12,6 +12,7 @@ import scipy.sparse
 import sympy
 
 from sklearn_chatsr import ChatSRRegressor
+from sklearn_chatsr.prompts import Constraints
 
 
 def test_an_exact_law_is_found_and_spelled(regressor, power_law):
@@ -253,6 +254,26 @@ def test_many_columns_are_selected_with_one_warning(regressor):
     assert {17, 22} <= set(regressor.selected_features_)
 
 
+def test_a_forest_sees_few_of_very_many_columns(regressor, monkeypatch):
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    widths = []
+    fit = ExtraTreesRegressor.fit
+
+    def recorded(self, X, *args):
+        widths.append(X.shape[1])
+        return fit(self, X, *args)
+
+    monkeypatch.setattr(ExtraTreesRegressor, "fit", recorded)
+    X = np.random.default_rng(0).normal(size=(300, 1_000))
+
+    with pytest.warns(UserWarning, match="X has 1000 columns"):
+        regressor.fit(X, X[:, 417] * X[:, 822])
+
+    assert regressor.formula_ == "x418*x823"
+    assert max(widths) <= 50
+
+
 @pytest.mark.parametrize("unit", [1e-12, 1e60])
 def test_columns_are_selected_whatever_their_units(regressor, unit):
     X = unit * np.random.default_rng(0).normal(size=(300, 15))
@@ -443,6 +464,84 @@ def test_a_size_limit_holds_for_the_answer(regressor, power_law):
     regressor.set_params(constraints="at most 3 nodes").fit(*power_law)
 
     assert all(c.expression.size <= 3 for c in regressor.candidates_)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["contain log", "contain exp"],
+        ["contain sin", "contain sqrt"],
+        "contain asin",
+        ["contain sin", "at most 3 nodes"],
+        ["contain exp", "avoid mul"],
+        ["use x1", "use x2", "at most 3 nodes"],
+        ["use x1", "use x2", "avoid add", "avoid sub", "avoid mul"],
+    ],
+)
+def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
+    X, y = power_law
+    rules = Constraints.read(given, ["x1", "x2"])
+
+    regressor = ChatSRRegressor(proposers=(), constraints=given, random_state=0)
+    regressor.fit(X, y)
+
+    assert rules.allow(regressor.expression_)
+    assert np.isfinite(regressor.predict(X)).all()
+
+
+def test_a_factor_stays_where_only_an_offset_breaks_a_rule(power_law):
+    X = power_law[0]
+    y = 3 * X[:, 0] + 0.1 * X[:, 1]
+    regressor = ChatSRRegressor(proposers=(), constraints="avoid add", random_state=0)
+
+    regressor.fit(X, y)
+
+    assert "mul" in regressor.expression_.tokens
+    assert regressor.score(X, y) > 0.9
+
+
+def test_what_obeys_may_be_found_by_a_search_alone(power_law, monkeypatch):
+    monkeypatch.setattr(Constraints, "examples", lambda self, n_columns: [])
+    regressor = ChatSRRegressor(
+        proposers=("templates",),
+        constraints=["contain exp", "at most 4 nodes"],
+        random_state=0,
+    )
+
+    regressor.fit(*power_law)
+
+    assert "exp" in regressor.expression_.tokens
+
+
+def test_constraints_that_no_formula_was_found_for_are_refused_in_the_end(power_law):
+    X, y = power_law
+    regressor = ChatSRRegressor(
+        proposers=("templates",),
+        constraints=["contain log", "at most 2 nodes"],
+        max_time=2,
+        random_state=0,
+    )
+
+    with pytest.raises(ValueError, match="No formula that fits the data obeys"):
+        regressor.fit(-X, y)
+
+
+def test_columns_to_be_ignored_take_no_place_and_those_to_be_used_have_one(regressor):
+    X = np.random.default_rng(0).normal(size=(100, 20))
+    regressor.set_params(proposers=())
+
+    rules = [f"ignore x{j}" for j in range(1, 11)]
+    regressor.set_params(constraints=rules).fit(X, X[:, 0] + X[:, 10])
+    assert regressor.selected_features_.tolist() == list(range(10, 20))
+
+    with pytest.warns(UserWarning, match="X has 20 columns"):
+        regressor.set_params(constraints="use x20").fit(X, X[:, :10].sum(axis=1))
+    assert 19 in regressor.selected_features_
+    assert 19 in regressor.expression_.variables
+
+    rules = ["ignore x1", "ignore x2"]
+    regressor.set_params(constraints=rules).fit(X[:, :2], X[:, 0])
+    assert regressor.expression_.variables == ()
 
 
 def test_constraints_that_cannot_be_kept_are_refused(regressor, power_law):
