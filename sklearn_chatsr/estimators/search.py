@@ -101,6 +101,9 @@ class Search:
     ----------
     interrupted : bool
         Whether Ctrl-C ended the search.
+    unheard : set of str
+        Names of proposers that said nothing: the time was over before, or they ended
+        without a word.
     """
 
     def __init__(
@@ -137,6 +140,9 @@ class Search:
         )
         self.archive = self.intake.archive
         self.interrupted = False
+        self.unheard: set[str] = set()
+        self._n_begun: Counter[str] = Counter()
+        self._heard: set[str] = set()
         self._baselines: list[Candidate] = []
         self._refined: Iterator[Sequence[Expression]] = iter(())
         self._leader: Expression | None = None
@@ -188,7 +194,12 @@ class Search:
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
                         self._refined = refiner.propose(self._problem(), rng)
+                    rounds = list(rounds)
                     self._search(rounds, make, progress)
+                    asked = set(self._n_begun)
+                    if self._is_over() and not self._is_found(self.settings.exact_size):
+                        asked.update(*rounds)
+                    self.unheard = asked - self._heard
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
@@ -216,7 +227,6 @@ class Search:
         progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
-        n_begun: Counter[str] = Counter()
         for number, names in enumerate(rounds):
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
@@ -225,13 +235,15 @@ class Search:
                 self._refine(progress)
             for name in names:
                 if name not in speaking:
-                    n_begun[name] += 1
-                    rng = self._rng(name, n_begun[name])
+                    self._n_begun[name] += 1
+                    rng = self._rng(name, self._n_begun[name])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.exact_size)
                 for said, batch in enumerate(_unharmed(name, speaking[name])):
                     if not batch:
                         break
+                    if not self._is_over():
+                        self._heard.add(name)
                     self._take(batch, name, progress)
                     if name != "templates":
                         self._refine(progress)

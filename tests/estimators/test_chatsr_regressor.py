@@ -274,6 +274,33 @@ def test_a_forest_sees_few_of_very_many_columns(regressor, monkeypatch):
     assert max(widths) <= 50
 
 
+@pytest.mark.parametrize(("spent", "left"), [(0.5, 1.5), (5.0, 1.0)])
+def test_choosing_columns_takes_of_the_time(
+    regressor, power_law, monkeypatch, spent, left
+):
+    from sklearn_chatsr.estimators import chatsr
+
+    given = []
+
+    def slow(X, *args):
+        now = time.monotonic() + spent
+        monkeypatch.setattr(chatsr.time, "monotonic", lambda: now)
+        return np.arange(X.shape[1])
+
+    def recorded(*args, settings, **kwargs):
+        monkeypatch.undo()
+        given.append(settings.max_time)
+        return search(*args, settings=settings, **kwargs)
+
+    search = chatsr.Search
+    monkeypatch.setattr(chatsr, "select_columns", slow)
+    monkeypatch.setattr(chatsr, "Search", recorded)
+
+    regressor.set_params(max_time=2.0).fit(*power_law)
+
+    assert left - 0.5 < given[0] <= left
+
+
 @pytest.mark.parametrize("unit", [1e-12, 1e60])
 def test_columns_are_selected_whatever_their_units(regressor, unit):
     X = unit * np.random.default_rng(0).normal(size=(300, 15))
@@ -324,6 +351,7 @@ def test_zero_weights_are_refused(regressor, power_law):
         ({"decoding": "greedy"}, "'decoding' parameter"),
         ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
         ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
+        ({"device": "foo"}, "`device` == 'foo', must be 'auto' or a torch device"),
     ],
 )
 def test_bad_parameters_are_refused_with_what_is_allowed(
@@ -562,6 +590,69 @@ def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
 def test_a_prompt_that_says_nothing_is_told(regressor, power_law):
     with pytest.warns(UserWarning, match="Nothing in prompt='blargh' was understood"):
         regressor.set_params(prompt="blargh").fit(*power_law)
+
+
+def test_a_long_prompt_is_not_repeated_whole(regressor, power_law):
+    with pytest.warns(UserWarning, match="Nothing in prompt=") as caught:
+        regressor.set_params(prompt="blargh " * 1_000).fit(*power_law)
+
+    assert len(str(caught[0].message)) < 400
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n"])
+def test_a_blank_prompt_is_none(regressor, power_law, monkeypatch, prompt):
+    from sklearn_chatsr.estimators import chatsr
+
+    told = []
+    search = chatsr.Search
+
+    def recorded(*args, prompt, **kwargs):
+        told.append(prompt)
+        return search(*args, prompt=prompt, **kwargs)
+
+    monkeypatch.setattr(chatsr, "Search", recorded)
+
+    regressor.set_params(prompt=prompt).fit(*power_law)
+
+    assert told == [None]
+
+
+def _cold(body):
+    """Run a fit on noise in a process of its own, where torch is not imported."""
+    script = (
+        "import sys, warnings, numpy as np\n"
+        "from sklearn_chatsr import ChatSRRegressor\n"
+        "rng = np.random.default_rng(0)\n"
+        "X = rng.normal(size=(60, 2))\n"
+        "y = X[:, 0] + rng.normal(size=60)\n"
+        "warnings.simplefilter('error')\n"
+        "common = dict(effort='fast', n_candidates=8, random_state=0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script + body], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_loading_the_model_that_is_the_only_proposer_takes_no_time_of_the_search():
+    _cold(
+        "r = ChatSRRegressor(proposers=('model',), max_time=3, **common).fit(X, y)\n"
+        "assert 'model' in {c.source for c in r.candidates_}, r.equations_\n"
+    )
+
+
+def test_a_model_that_was_asked_for_and_had_no_time_is_told():
+    _cold(
+        "r = ChatSRRegressor(proposers=('model', 'evolution'), max_time=2, **common)\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    r.fit(X, y)\n"
+        "assert 'torch' not in sys.modules\n"
+        "said = [str(w.message) for w in caught]\n"
+        "assert len(said) == 1 and 'The model said nothing in 2 s' in said[0], said\n"
+        "ChatSRRegressor(max_time=2, **common).fit(X, y)\n"
+    )
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 4])
