@@ -311,8 +311,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         # By default the model is one voice of many, and a cold start no surprise.
         if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
             warnings.warn(
-                f"The model said nothing in {max_time:g} s: the others took the time, "
-                "or loading it would have. Raise `max_time`.",
+                f"The model gave no formula within {max_time:g} s: its turn came too "
+                "late, or was too short to load it or to draw. Raise `max_time`.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -650,7 +650,7 @@ def test_a_model_that_was_asked_for_and_had_no_time_is_told():
         "    r.fit(X, y)\n"
         "assert 'torch' not in sys.modules\n"
         "said = [str(w.message) for w in caught]\n"
-        "assert len(said) == 1 and 'The model said nothing in 2 s' in said[0], said\n"
+        "assert len(said) == 1 and 'no formula within 2 s' in said[0], said\n"
         "ChatSRRegressor(max_time=2, **common).fit(X, y)\n"
     )
 
