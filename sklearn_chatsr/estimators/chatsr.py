@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -28,7 +29,7 @@ from sklearn_chatsr.estimators.search import Search, SearchSettings, size_of_lin
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
-from sklearn_chatsr.models.loading import find_checkpoint
+from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.proposers import RefinementProposer
 from sklearn_chatsr.selection import Selection
@@ -38,6 +39,8 @@ _SEARCHED_FROM = 5
 # Nodes; of many rows one for each twenty, and of a law.
 _LONGEST, _LONGEST_OF_MANY, _LONGEST_LAW, _ROWS_PER_NODE = 30, 40, 60, 20
 _MANY_ROWS = 1_500
+_LONGEST_SHOWN = 80  # characters of a prompt in a warning
+_LEAST_SHARE = 0.5  # of the time, for the search
 
 
 class ChatSRRegressor(BaseSymbolicRegressor):
@@ -87,7 +90,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     max_time : float, optional
         Seconds after which the best formula so far is the answer; by default 5, 12 or
         70, by effort. Counts, not this limit, make fits reproducible: raise it when a
-        machine is slow.
+        machine is slow. Compiling, and loading a model that is the only proposer, are
+        not counted: they happen once per process.
     device : str, default="auto"
         Where the model runs: ``"auto"`` for a GPU when there is one, ``"cpu"``,
         ``"cuda:0"``, ...
@@ -213,7 +217,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ----------
         X : array-like of shape (n_samples, n_features)
             Finite values. Of more than 10 columns, the 10 that a forest of trees finds
-            most useful are searched, with a warning.
+            most useful are searched, with a warning; `constraints` may ignore some and
+            make sure of others.
         y : array-like of shape (n_samples,)
             Finite target values.
         sample_weight : array-like of shape (n_samples,), optional
@@ -224,18 +229,24 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self
             Fitted.
         """
+        started = time.monotonic()
         X, y, weight = self._validated(X, y, sample_weight)
         unknown = [name for name in self.proposers if name not in PROPOSERS]
         if unknown:
             raise ValueError(
                 f"Unknown proposers {unknown}. Allowed: {', '.join(PROPOSERS)}."
             )
+        check_device(self.device)
         if "model" in self.proposers:
             find_checkpoint(self.model)  # refused now, not after the other searches
-        rules = self._rules()
-        if self.prompt and not parse_prompt(self.prompt, self.labels_):
+        rules = self._rules(X.shape[1])
+        prompt = self.prompt if self.prompt and self.prompt.strip() else None
+        if prompt and not parse_prompt(prompt, self.labels_):
+            shown = prompt
+            if len(shown) > _LONGEST_SHOWN:
+                shown = f"{shown[: _LONGEST_SHOWN - 3]}..."
             warnings.warn(
-                f"Nothing in prompt={self.prompt!r} was understood: it goes to the "
+                f"Nothing in prompt={shown!r} was understood: it goes to the "
                 "model as it is. Understood are texts such as 'periodic in "
                 f"{self.labels_[0]} and contains no logarithm', or 'a decay'.",
                 UserWarning,
@@ -243,7 +254,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
-        columns = select_columns(X, y, weight, seed)
+        columns = select_columns(X, y, weight, seed, rules)
         rules = None if rules is None else rules.for_columns(columns)
         longest = longest_law = self.max_size or _LONGEST_LAW
         if self.max_size is None:
@@ -254,10 +265,18 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         if rules is not None and rules.max_size is not None:
             longest = min(longest, rules.max_size)
             longest_law = min(longest_law, rules.max_size)
+        effort = EFFORTS[self.effort]
+        max_time = self.max_time or effort.max_time
+        spent = time.monotonic() - started
+        rounds = effort.rounds_for(self.proposers, prompt)
+        if len(y) < _SEARCHED_FROM and prompt is None:
+            rounds = [next((names for names in rounds if names), [])]
+        # What is loaded once per process is not counted.
         load_kernels()
         if self.constant_optimizer != "lm":
             load_starts()
-        effort = EFFORTS[self.effort]
+        if {name for names in rounds for name in names} == {"model"}:
+            load_model(self.model, self.device)
         table = Table(
             np.ascontiguousarray(X[:, columns]),
             y,
@@ -271,14 +290,14 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 max_size=longest,
                 exact_size=longest_law,
                 n_starts=self.n_starts,
-                max_time=self.max_time or effort.max_time,
+                max_time=max(max_time - spent, _LEAST_SHARE * max_time),
                 n_jobs=self.n_jobs,
                 selection=self.selection,
                 constraints=rules,
                 patience=effort.patience,
             ),
             labels=[self._label(j) for j in columns],
-            prompt=self.prompt,
+            prompt=prompt,
             verbose=self.verbose,
         )
         model = ModelSettings(
@@ -287,14 +306,19 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             self.n_candidates or effort.n_candidates,
             self.decoding,
         )
-        rounds = effort.rounds_for(self.proposers, self.prompt)
-        if len(y) < _SEARCHED_FROM and self.prompt is None:
-            rounds = [next((names for names in rounds if names), [])]
         archive = search.run(
             rounds,
             lambda name: make_proposer(name, effort, model),
             RefinementProposer() if "refinement" in self.proposers else None,
         )
+        # By default the model is one voice of many, and a cold start no surprise.
+        if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
+            warnings.warn(
+                f"The model gave no formula within {max_time:g} s: its turn came too "
+                "late, or was too short to load it or to draw. Raise `max_time`.",
+                UserWarning,
+                stacklevel=3,
+            )
         chosen = search.choose(archive)
         self.standard_errors_ = standard_errors(chosen.expression, table)
         self.selected_features_ = columns
@@ -308,13 +332,14 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self._count_digits(X, y, weight)
         return self
 
-    def _rules(self) -> Constraints | None:
+    def _rules(self, n_columns: int) -> Constraints | None:
         """Read the constraints; a largest size that is given is one of them."""
         given = self.constraints or []
         items = [given] if isinstance(given, str | Property) else list(given)
         if self.max_size is not None:
             items.append(Property("size", (str(self.max_size),)))
-        return Constraints.read(items, self.labels_) if items else None
+        labels = [self._label(j) for j in range(n_columns)]
+        return Constraints.read(items, labels) if items else None
 
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)

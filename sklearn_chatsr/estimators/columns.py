@@ -7,13 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from sklearn_chatsr.expressions import Expression, is_variable, variable, variable_index
+from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Candidate
 from sklearn_chatsr.selection.noise import for_forests
 
 # Columns that a search looks at; the language model knows as many variables.
 MAX_VARIABLES = 10
+# What a forest sees, and its trees times these numbers: a quarter of a second at most.
+_MOST_COLUMNS, _MOST_ROWS, _MOST_TREES, _WORK = 50, 2_000, 100, 5_000_000
 
 
 def select_columns(
@@ -21,10 +25,22 @@ def select_columns(
     y: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64] | None,
     seed: int,
+    rules: Constraints | None = None,
 ) -> npt.NDArray[np.intp]:
-    """Choose the columns to search: all when there are few, else the useful ones."""
-    if X.shape[1] <= MAX_VARIABLES:
-        return np.arange(X.shape[1])
+    """Choose the columns to search: all when there are few, else the useful ones.
+
+    Those that constraints ignore are left out, those that must be used are in.
+    """
+    columns = np.arange(X.shape[1])
+    used: list[int] = []
+    if rules is not None:
+        ignored = [variable_index(p.arguments[0]) for p in rules.of("ignores")]
+        used = [variable_index(p.arguments[0]) for p in rules.of("uses")]
+        # Of no column at all a search makes nothing: the constraints bind it there.
+        if len(ignored) < len(columns):
+            columns = np.setdiff1d(columns, ignored)
+    if len(columns) <= MAX_VARIABLES:
+        return columns
     from sklearn.ensemble import ExtraTreesRegressor
 
     warnings.warn(
@@ -33,12 +49,38 @@ def select_columns(
         UserWarning,
         stacklevel=3,
     )
-    forest = ExtraTreesRegressor(100, max_depth=8, max_samples=None, random_state=seed)
-    rows = np.random.default_rng(seed).permutation(len(y))[:2_000]
+    rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ROWS]
     rows.sort()
-    forest.fit(for_forests(X[rows]), y[rows], None if weight is None else weight[rows])
-    order = np.argsort(-forest.feature_importances_, kind="stable")
-    return np.sort(order[:MAX_VARIABLES])
+    y, weight = y[rows], None if weight is None else weight[rows]
+    if len(columns) > _MOST_COLUMNS:
+        signal = _signal(X[np.ix_(rows, columns)], y)
+        best = np.argsort(-signal, kind="stable")[:_MOST_COLUMNS]
+        columns = np.sort(columns[best])
+    X = for_forests(X[np.ix_(rows, columns)])
+    n_trees = min(_MOST_TREES, _WORK // X.size)
+    forest = ExtraTreesRegressor(n_trees, max_depth=8, random_state=seed)
+    forest.fit(X, y, weight)
+    order = columns[np.argsort(-forest.feature_importances_, kind="stable")]
+    return np.sort(list(dict.fromkeys([*used, *order.tolist()]))[:MAX_VARIABLES])
+
+
+def _signal(
+    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Tell how much each column has to do with a target on its own.
+
+    Correlations of ranks and of their squares: a factor of a product may move the
+    spread of the target only.
+    """
+    ranks = rankdata(np.column_stack([y, X]), axis=0)
+    ranks -= ranks.mean(axis=0)
+    powers = np.stack([ranks, ranks**2])
+    powers -= powers.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(powers, axis=1, keepdims=True)
+    powers /= np.where(lengths > 0, lengths, np.inf)
+    targets = powers[:, :, 0]
+    signal: npt.NDArray[np.float64] = np.abs(targets @ powers[:, :, 1:]).max((0, 1))
+    return signal
 
 
 def on_columns(expression: Expression, columns: npt.NDArray[np.intp]) -> Expression:

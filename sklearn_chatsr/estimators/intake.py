@@ -77,9 +77,6 @@ class Intake:
         self.table, self.rows = table, rows
         self.max_size, self.exact_size = max_size, exact_size
         self.constraints = constraints
-        # What the rules allow, however many nodes a factor and an offset take.
-        limit = None if constraints is None else constraints.max_size
-        self._largest = np.inf if limit is None else limit
         self.n_jobs = n_jobs
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
@@ -119,14 +116,13 @@ class Intake:
             if key is not None:
                 fresh[expression] = key
         deadline = None if is_baseline else self.deadline
-        for (offered, key), fit in zip(
-            fresh.items(), self._fit(list(fresh), deadline), strict=False
-        ):
+        fits = self._fit(list(fresh), deadline)
+        for (offered, key), fit in zip(fresh.items(), fits, strict=False):
             if fit is not None and not fit.failed:
                 self._known[key] = min(self._known[key], fit.loss)
                 expression = fit.expression.simplify()
                 self._add(expression, fit.loss, source)
-                if expression.size > self._largest and (
+                if not self._is_allowed(expression) and (
                     is_baseline or not self._is_over()
                 ):
                     self._add_narrower(offered, source)
@@ -204,7 +200,7 @@ class Intake:
         """Archive a formula in its best writing, if it obeys."""
         if self._steps and expression.n_constants:
             expression, loss = self._unaliased(expression, loss)
-        rules, judge = self.constraints, self.rows.judge
+        judge = self.rows.judge
         is_exact = self.archive.cost.at_floor(loss)
         if is_exact:
             expression = without_idle_addends(
@@ -218,23 +214,25 @@ class Intake:
         longest = self.exact_size if is_exact else self.max_size
         if expression.size > longest + 4 and source != BASELINE:
             return
-        if rules is not None and not rules.allow(expression):
+        if not self._is_allowed(expression):
             return
         if is_exact or len(judge) > len(self.rows.fit):
             loss = self.table.loss(expression, judge)
         self.archive.add(expression, loss, source, time.monotonic() - self.started)
 
+    def _is_allowed(self, expression: Expression) -> bool:
+        return self.constraints is None or self.constraints.allow(expression)
+
     def _is_exact(self, expression: Expression) -> bool:
         """Tell whether a formula obeys and leaves nothing."""
-        rules = self.constraints
-        if rules is not None and not rules.allow(expression):
+        if not self._is_allowed(expression):
             return False
         loss = self.table.loss(expression, self.rows.judge)
         return self.archive.cost.at_floor(loss)
 
     def _add_narrower(self, expression: Expression, source: str) -> None:
-        """Archive a formula with what of a factor and an offset it has room for."""
-        for framed in narrower(expression):
+        """Archive a formula with what of a factor and an offset the rules allow."""
+        for framed in filter(self._is_allowed, narrower(expression)):
             fit = self._fitter.fit(framed, start=framed.constants)
             if not fit.failed:
                 self._add(fit.expression.simplify(), fit.loss, source)

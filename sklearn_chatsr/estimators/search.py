@@ -102,6 +102,9 @@ class Search:
     ----------
     interrupted : bool
         Whether Ctrl-C ended the search.
+    unheard : set of str
+        Names of proposers that said nothing: the time was over before, or they ended
+        without a word.
     """
 
     def __init__(
@@ -139,6 +142,9 @@ class Search:
         self.archive = self.intake.archive
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)
+        self.unheard: set[str] = set()
+        self._n_begun: Counter[str] = Counter()
+        self._heard: set[str] = set()
         self._refined: Iterator[Sequence[Expression]] = iter(())
         self._leader: Expression | None = None
         self._stayed = 0
@@ -166,6 +172,11 @@ class Search:
         -------
         Archive
             Judged on all rows. Ctrl-C ends the search with what has been found.
+
+        Raises
+        ------
+        ValueError
+            If nothing was found that obeys the constraints.
         """
         # Many small matrices: threads of BLAS would wait for each other, for seconds
         # where a core is busy otherwise.
@@ -178,12 +189,19 @@ class Search:
                 # The archive may drop some of them.
                 self._baselines = copy.deepcopy(self.archive)
                 if self.settings.constraints is not None:
-                    self._take_examples(self.settings.constraints, progress)
+                    # The baselines may break them.
+                    examples = self.settings.constraints.examples(self.table.X.shape[1])
+                    self._take(examples, BASELINE, progress)
                 if np.ptp(self.table.y) > 0:
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
                         self._refined = refiner.propose(self._problem(), rng)
+                    rounds = list(rounds)
                     self._search(rounds, make, progress)
+                    asked = set(self._n_begun)
+                    if self._is_over() and not self._is_found(self.settings.exact_size):
+                        asked.update(*rounds)
+                    self.unheard = asked - self._heard
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
@@ -198,17 +216,13 @@ class Search:
                     RuntimeWarning,
                     stacklevel=3,
                 )
+        if self.settings.constraints is not None and not len(self.archive):
+            raise ValueError(self.settings.constraints.refusal())
         if len(self.rows.fit) == len(self.table):
             return self.archive
         rules = self.settings.constraints
         self._baselines = refit_on_all(self._baselines, self.table, self.limit)
         return refit_on_all(self.archive, self.table, self.limit, rules)
-
-    def _take_examples(self, constraints: Constraints, progress: ProgressBar) -> None:
-        """Take simple formulas that obey, since the baselines may not."""
-        self._take(constraints.examples(self.table.X.shape[1]), BASELINE, progress)
-        if not len(self.archive):
-            raise ValueError(constraints.refusal())
 
     def _search(
         self,
@@ -217,7 +231,6 @@ class Search:
         progress: ProgressBar,
     ) -> None:
         speaking: dict[str, Iterator[Sequence[Expression]]] = {}
-        n_begun: Counter[str] = Counter()
         for number, names in enumerate(rounds):
             if number and names and self._is_done(number):
                 logger.debug("Done after round %d.", number)
@@ -226,13 +239,15 @@ class Search:
                 self._refine(progress)
             for name in names:
                 if name not in speaking:
-                    n_begun[name] += 1
-                    rng = self._rng(name, n_begun[name])
+                    self._n_begun[name] += 1
+                    rng = self._rng(name, self._n_begun[name])
                     speaking[name] = make(name).propose(self._problem(), rng)
                 was_found = self._is_found(self.settings.exact_size)
                 for said, batch in enumerate(_unharmed(name, speaking[name])):
                     if not batch:
                         break
+                    if not self._is_over():
+                        self._heard.add(name)
                     self._take(batch, name, progress)
                     if name != "templates":
                         self._refine(progress)
@@ -317,6 +332,8 @@ class Search:
         A long one that is exact is the law in other words: it is kept when evolution
         had its first turn and did not say it in fewer.
         """
+        if not len(self.archive):
+            return False
         best = self.choose(self.archive, thorough=False)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
@@ -327,7 +344,9 @@ class Search:
 
         Asked after every batch: later ones seldom say a noisy law in fewer words.
         """
-        leader = min(self.archive, key=lambda c: c.bits)
+        leader = min(self.archive, key=lambda c: c.bits, default=None)
+        if leader is None:
+            return False
         if leader.expression != self._leader:
             self._leader, self._stayed = leader.expression, 0
             return False

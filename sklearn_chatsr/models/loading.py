@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ PACKAGED = Path(__file__).resolve().parent.parent / "checkpoints"
 _WEIGHTS = "model.safetensors"
 _LOADED: dict[tuple[str, int, str], tuple[Any, Any]] = {}
 _LOCK = threading.Lock()
+# Where a model can run; torch itself is not asked, since importing it takes seconds.
+_DEVICE = re.compile(r"auto|(?:cpu|cuda|hpu|mps|mtia|npu|xla|xpu)(?::\d+)?")
 
 
 def cache_folder() -> Path:
@@ -122,7 +125,8 @@ def load_model(
     Raises
     ------
     ValueError
-        If there is no such checkpoint, or it cannot be read.
+        If there is no such checkpoint or no such device, or the checkpoint cannot be
+        read.
     """
     folder = find_checkpoint(model, allow_download=allow_download)
     weights = folder / _WEIGHTS
@@ -189,16 +193,42 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
     return model.to(device).eval(), processor
 
 
+def check_device(device: str) -> None:
+    """Refuse what is no name of a device, without importing torch.
+
+    Parameters
+    ----------
+    device : str
+        "auto" or a torch device. Whether it is there is only known when a model is
+        loaded.
+
+    Raises
+    ------
+    ValueError
+        If no model can run on a device of that name.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise ValueError(
+            f"`device` == {device!r}, must be 'auto' or a torch device such as 'cpu' "
+            "or 'cuda:0'."
+        )
+
+
 def _device(device: str) -> str:
+    check_device(device)
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
+        torch.empty(0, device=device)
         return str(torch.device(device))
-    except RuntimeError as error:
+    # A build without the back-end asserts; others say it in errors of their own.
+    except (AssertionError, ImportError, NotImplementedError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"`device` == {device!r}, must be 'auto' or a torch device such as 'cpu'."
+            f"`device` == {device!r} is not there ({reason}). Pass 'auto' for a GPU "
+            "when there is one, or 'cpu'."
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sklearn_chatsr.expressions import (
@@ -19,7 +19,20 @@ from sklearn_chatsr.prompts.parsing import Prompt
 from sklearn_chatsr.prompts.properties import Property
 
 _ENFORCED = ("contains", "avoids", "uses", "ignores", "size")
-_MOST_EXAMPLES = 64
+_MOST_EXAMPLES, _LEAST_PER_COLUMN = 64, 8
+_MOST_FORMS = 300  # of a column
+_MOST_CHOICES, _MOST_ORDERS = 8, 24
+# What keeps roots, logarithms and arc functions defined where the column does not.
+_INNER: tuple[Callable[[Tree], Tree], ...] = (
+    lambda x: x,
+    lambda x: ("sq", x),
+    lambda x: ("mul", "C", x),
+    lambda x: ("inv", ("add", "1", ("sq", x))),
+    lambda x: ("add", "C", x),
+    lambda x: ("div", x, "C"),
+    lambda x: ("tanh", x),
+    lambda x: ("abs", x),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,8 @@ class Constraints:
                     f"Cannot read the constraint {item!r}"
                     f" (not understood: {prompt.remainder!r}). Write for example "
                     "'avoid log', 'contain sin', 'use x1', 'ignore x2' or 'at most 12 "
-                    f"nodes'. Columns: {', '.join(map(str, labels))}."
+                    f"nodes'. Columns: {', '.join(map(str, labels))}. Operators: "
+                    f"{', '.join(f.nouns[0] for f in FAMILIES.values())}."
                 )
             found += prompt.properties
         for item in found:
@@ -185,23 +199,22 @@ class Constraints:
         needed = sorted(p.arguments[0] for p in self.of("uses"))
         operators = [sorted(r & set(OPERATORS)) for r in self.required]
         operators = [choice for choice in operators if choice]
-        binary = sorted(
-            t for t in OPERATORS if arity(t) == 2 and t not in self.forbidden
-        )
+        glues = [t for t in OPERATORS if arity(t) == 2 and t not in self.forbidden]
+        firsts = needed or free or ["C"]
+        most = max(_LEAST_PER_COLUMN, _MOST_EXAMPLES // len(firsts))
         found: dict[Expression, None] = {}
-        for glue in binary or ["mul"]:
-            for first in needed or free or ["C"]:
-                # The square keeps roots and logarithms defined.
-                inners: tuple[Tree, ...] = (first, ("sq", first))
-                forms = itertools.product(inners, itertools.product(*operators))
-                for inner, choice in itertools.islice(forms, 16):
-                    names = [inner, *(n for n in needed if n != first)]
-                    expression = Expression.from_tree(_nest(choice, names, glue))
-                    # What was asked for must survive simplification.
-                    if self.allow(expression) and self.allow(expression.simplify()):
-                        found[expression] = None
-                if len(found) >= _MOST_EXAMPLES:
-                    return list(found)
+        for first in firsts:
+            names = [first, *(n for n in needed if n != first)]
+            forms = map(Expression.from_tree, _forms(operators, names, glues))
+            # What was asked for must survive simplification.
+            obeying = (
+                e
+                for e in itertools.islice(forms, _MOST_FORMS)
+                if self.allow(e) and self.allow(e.simplify())
+            )
+            found |= dict.fromkeys(itertools.islice(obeying, most))
+            if not found:
+                break  # other columns would have the same forms
         return list(found)
 
     def refusal(self) -> str:
@@ -250,9 +263,37 @@ def least_size(required: Iterable[frozenset[str]]) -> int:
     groups = list(required)
     leaves = sum(all(arity(t) == 0 for t in group) for group in groups)
     arities = [min(arity(t) for t in g) for g in groups if any(arity(t) for t in g)]
-    # Families may share an operator, so only the largest is sure to count.
+    # Families may share an operator, so only the largest is sure to count, beside
+    # those that share none.
     slots = 1 + (max(arities) - 1 if arities else 0)
-    return int(bool(arities)) + max(0, leaves - slots) + max(slots, leaves)
+    apart: set[str] = set()
+    n_apart = 0
+    for group in sorted(groups, key=len):
+        if any(arity(t) for t in group) and not apart & group:
+            apart |= group
+            n_apart += 1
+    n_operators = max(n_apart, int(bool(arities)) + max(0, leaves - slots))
+    return n_operators + max(slots, leaves)
+
+
+def _forms(
+    operators: Sequence[Sequence[str]], names: Sequence[str], glues: Sequence[str]
+) -> Iterator[Tree]:
+    """Give different formulas of some operators and variables, simple ones first."""
+    choices = list(itertools.islice(itertools.product(*operators), _MOST_CHOICES))
+    orders = list(
+        itertools.islice(itertools.permutations(range(len(operators))), _MOST_ORDERS)
+    )
+    axes = (choices, orders, _INNER, glues or ["mul"], (_nest, _side_by_side))
+    seen: set[Tree] = set()
+    places = itertools.product(*(range(len(axis)) for axis in axes))
+    for c, o, i, g, s in sorted(places, key=sum):
+        inner = [_INNER[i](name) for name in names]
+        wanted = [choices[c][k] for k in orders[o]]
+        tree = axes[-1][s](wanted, inner, axes[-2][g])
+        if tree not in seen:
+            seen.add(tree)
+            yield tree
 
 
 def _nest(operators: Sequence[str], names: Sequence[Tree], glue: str) -> Tree:
@@ -270,4 +311,20 @@ def _nest(operators: Sequence[str], names: Sequence[Tree], glue: str) -> Tree:
             tree = (name, rest.pop(0) if rest else "C", tree)
     for other in rest:
         tree = (glue, tree, other)
+    return tree
+
+
+def _side_by_side(operators: Sequence[str], names: Sequence[Tree], glue: str) -> Tree:
+    """Build a formula in which every function has an argument of its own."""
+    functions = [name for name in operators if arity(name) == 1]
+    joints = [name for name in operators if arity(name) == 2]
+    parts: list[Tree] = [
+        (name, argument)
+        for name, argument in zip(functions, itertools.cycle(names), strict=False)
+    ]
+    parts += names[len(functions) :]
+    parts += ["C"] * (len(joints) + 1 - len(parts))
+    tree = parts[0]
+    for joint, part in itertools.zip_longest(joints, parts[1:], fillvalue=glue):
+        tree = (joint, tree, part)
     return tree

@@ -22,7 +22,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "sinh": ("hyperbolic sin",),
     "cosh": ("hyperbolic cos",),
     "tanh": ("hyperbolic tan",),
-    "division": ("divisions", "denominator", "quotients"),
+    "division": ("divisions", "denominator", "quotients", "inv"),
     "trigonometric": ("trig", "trigonometric", "trigonometrics", "angular function"),
     "hyperbolic": ("hyperbolic", "hyperbolics", "hyperbolic functions"),
     "powers": ("raised to a power", "raised to some power", "exponentiation"),

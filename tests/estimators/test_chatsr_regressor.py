@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
 
 from sklearn_chatsr import ChatSRRegressor, Expression
+from sklearn_chatsr.prompts import Constraints
 
 
 def test_an_exact_law_is_found_and_spelled(regressor, power_law):
@@ -428,6 +429,53 @@ def test_many_columns_are_selected_with_one_warning(regressor):
     assert {17, 22} <= set(regressor.selected_features_)
 
 
+def test_a_forest_sees_few_of_very_many_columns(regressor, monkeypatch):
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    widths = []
+    fit = ExtraTreesRegressor.fit
+
+    def recorded(self, X, *args):
+        widths.append(X.shape[1])
+        return fit(self, X, *args)
+
+    monkeypatch.setattr(ExtraTreesRegressor, "fit", recorded)
+    X = np.random.default_rng(0).normal(size=(300, 1_000))
+
+    with pytest.warns(UserWarning, match="X has 1000 columns"):
+        regressor.fit(X, X[:, 417] * X[:, 822])
+
+    assert regressor.formula_ == "x418*x823"
+    assert max(widths) <= 50
+
+
+@pytest.mark.parametrize(("spent", "left"), [(0.5, 1.5), (5.0, 1.0)])
+def test_choosing_columns_takes_of_the_time(
+    regressor, power_law, monkeypatch, spent, left
+):
+    from sklearn_chatsr.estimators import chatsr
+
+    given = []
+
+    def slow(X, *args):
+        now = time.monotonic() + spent
+        monkeypatch.setattr(chatsr.time, "monotonic", lambda: now)
+        return np.arange(X.shape[1])
+
+    def recorded(*args, settings, **kwargs):
+        monkeypatch.undo()
+        given.append(settings.max_time)
+        return search(*args, settings=settings, **kwargs)
+
+    search = chatsr.Search
+    monkeypatch.setattr(chatsr, "select_columns", slow)
+    monkeypatch.setattr(chatsr, "Search", recorded)
+
+    regressor.set_params(max_time=2.0).fit(*power_law)
+
+    assert left - 0.5 < given[0] <= left
+
+
 @pytest.mark.parametrize("unit", [1e-12, 1e60])
 def test_columns_are_selected_whatever_their_units(regressor, unit):
     X = unit * np.random.default_rng(0).normal(size=(300, 15))
@@ -478,6 +526,7 @@ def test_zero_weights_are_refused(regressor, power_law):
         ({"decoding": "greedy"}, "'decoding' parameter"),
         ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
         ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
+        ({"device": "foo"}, "`device` == 'foo', must be 'auto' or a torch device"),
     ],
 )
 def test_bad_parameters_are_refused_with_what_is_allowed(
@@ -620,6 +669,84 @@ def test_a_size_limit_holds_for_the_answer(regressor, power_law):
     assert all(c.expression.size <= 3 for c in regressor.candidates_)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["contain log", "contain exp"],
+        ["contain sin", "contain sqrt"],
+        "contain asin",
+        ["contain sin", "at most 3 nodes"],
+        ["contain exp", "avoid mul"],
+        ["use x1", "use x2", "at most 3 nodes"],
+        ["use x1", "use x2", "avoid add", "avoid sub", "avoid mul"],
+    ],
+)
+def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
+    X, y = power_law
+    rules = Constraints.read(given, ["x1", "x2"])
+
+    regressor = ChatSRRegressor(proposers=(), constraints=given, random_state=0)
+    regressor.fit(X, y)
+
+    assert rules.allow(regressor.expression_)
+    assert np.isfinite(regressor.predict(X)).all()
+
+
+def test_a_factor_stays_where_only_an_offset_breaks_a_rule(power_law):
+    X = power_law[0]
+    y = 3 * X[:, 0] + 0.1 * X[:, 1]
+    regressor = ChatSRRegressor(proposers=(), constraints="avoid add", random_state=0)
+
+    regressor.fit(X, y)
+
+    assert "mul" in regressor.expression_.tokens
+    assert regressor.score(X, y) > 0.9
+
+
+def test_what_obeys_may_be_found_by_a_search_alone(power_law, monkeypatch):
+    monkeypatch.setattr(Constraints, "examples", lambda self, n_columns: [])
+    regressor = ChatSRRegressor(
+        proposers=("templates",),
+        constraints=["contain exp", "at most 4 nodes"],
+        random_state=0,
+    )
+
+    regressor.fit(*power_law)
+
+    assert "exp" in regressor.expression_.tokens
+
+
+def test_constraints_that_no_formula_was_found_for_are_refused_in_the_end(power_law):
+    X, y = power_law
+    regressor = ChatSRRegressor(
+        proposers=("templates",),
+        constraints=["contain log", "at most 2 nodes"],
+        max_time=2,
+        random_state=0,
+    )
+
+    with pytest.raises(ValueError, match="No formula that fits the data obeys"):
+        regressor.fit(-X, y)
+
+
+def test_columns_to_be_ignored_take_no_place_and_those_to_be_used_have_one(regressor):
+    X = np.random.default_rng(0).normal(size=(100, 20))
+    regressor.set_params(proposers=())
+
+    rules = [f"ignore x{j}" for j in range(1, 11)]
+    regressor.set_params(constraints=rules).fit(X, X[:, 0] + X[:, 10])
+    assert regressor.selected_features_.tolist() == list(range(10, 20))
+
+    with pytest.warns(UserWarning, match="X has 20 columns"):
+        regressor.set_params(constraints="use x20").fit(X, X[:, :10].sum(axis=1))
+    assert 19 in regressor.selected_features_
+    assert 19 in regressor.expression_.variables
+
+    rules = ["ignore x1", "ignore x2"]
+    regressor.set_params(constraints=rules).fit(X[:, :2], X[:, 0])
+    assert regressor.expression_.variables == ()
+
+
 def test_constraints_that_cannot_be_kept_are_refused(regressor, power_law):
     with pytest.raises(ValueError, match="contradict each other"):
         regressor.set_params(constraints=["use x1", "ignore x1"]).fit(*power_law)
@@ -638,6 +765,69 @@ def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
 def test_a_prompt_that_says_nothing_is_told(regressor, power_law):
     with pytest.warns(UserWarning, match="Nothing in prompt='blargh' was understood"):
         regressor.set_params(prompt="blargh").fit(*power_law)
+
+
+def test_a_long_prompt_is_not_repeated_whole(regressor, power_law):
+    with pytest.warns(UserWarning, match="Nothing in prompt=") as caught:
+        regressor.set_params(prompt="blargh " * 1_000).fit(*power_law)
+
+    assert len(str(caught[0].message)) < 400
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n"])
+def test_a_blank_prompt_is_none(regressor, power_law, monkeypatch, prompt):
+    from sklearn_chatsr.estimators import chatsr
+
+    told = []
+    search = chatsr.Search
+
+    def recorded(*args, prompt, **kwargs):
+        told.append(prompt)
+        return search(*args, prompt=prompt, **kwargs)
+
+    monkeypatch.setattr(chatsr, "Search", recorded)
+
+    regressor.set_params(prompt=prompt).fit(*power_law)
+
+    assert told == [None]
+
+
+def _cold(body):
+    """Run a fit on noise in a process of its own, where torch is not imported."""
+    script = (
+        "import sys, warnings, numpy as np\n"
+        "from sklearn_chatsr import ChatSRRegressor\n"
+        "rng = np.random.default_rng(0)\n"
+        "X = rng.normal(size=(60, 2))\n"
+        "y = X[:, 0] + rng.normal(size=60)\n"
+        "warnings.simplefilter('error')\n"
+        "common = dict(effort='fast', n_candidates=8, random_state=0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script + body], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_loading_the_model_that_is_the_only_proposer_takes_no_time_of_the_search():
+    _cold(
+        "r = ChatSRRegressor(proposers=('model',), max_time=3, **common).fit(X, y)\n"
+        "assert 'model' in {c.source for c in r.candidates_}, r.equations_\n"
+    )
+
+
+def test_a_model_that_was_asked_for_and_had_no_time_is_told():
+    _cold(
+        "r = ChatSRRegressor(proposers=('model', 'evolution'), max_time=2, **common)\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    r.fit(X, y)\n"
+        "assert 'torch' not in sys.modules\n"
+        "said = [str(w.message) for w in caught]\n"
+        "assert len(said) == 1 and 'no formula within 2 s' in said[0], said\n"
+        "ChatSRRegressor(max_time=2, **common).fit(X, y)\n"
+    )
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 4])

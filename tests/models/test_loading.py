@@ -129,6 +129,11 @@ def test_unknown_device_is_an_error():
         load_model(TINY, "abacus")
 
 
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="`device` == 'cuda:99' is not there"):
+        load_model(TINY, "cuda:99")
+
+
 def test_loading_shows_nothing(copy, capfd):
     load_model(copy)
     captured = capfd.readouterr()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from sklearn_chatsr import Expression
+from sklearn_chatsr.expressions import OPERATORS
 from sklearn_chatsr.prompts import Constraints, Property
 
 LABELS = ["mass", "speed"]
@@ -14,7 +16,9 @@ LABELS = ["mass", "speed"]
         (["contain log", "avoid log"], "contradict each other: 'contains log'"),
         ("use mass and ignore x1", "contradict each other: x1 is both"),
         (["use x1 and x2", "at most 2 nodes"], "at most 2 nodes.*takes at least 3"),
+        (["contain sin, log", "at most 2 nodes"], "at most 2 nodes.*takes at least 3"),
         ("be beautiful", "Cannot read the constraint 'be beautiful'.*Columns: mass"),
+        ("avoid neg", "Cannot read the constraint 'avoid neg'.*Operators: sin, cos,"),
         ("is periodic in mass", "cannot be enforced"),
         (Property("uses", ("x7",)), "about x7, but there are 2"),
         ([3], "takes text or Property objects, got int"),
@@ -38,6 +42,13 @@ def test_only_formulas_that_obey_are_allowed():
     assert rules.max_size == 6
 
 
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"neg", "pi", "e"}))
+def test_operators_go_by_their_names(name):
+    rules = Constraints.read(f"avoid {name}", LABELS)
+
+    assert name in rules.forbidden
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -45,6 +56,10 @@ def test_only_formulas_that_obey_are_allowed():
         "contain max",
         "ignore x1",
         "contain subtraction",
+        ["contain log", "contain exp"],
+        ["contain sin", "contain log", "at most 3 nodes"],
+        ["contain sin", "contain max", "contain subtraction", "use x1 and x2"],
+        ["use x1", "use x2", "at most 3 nodes", "avoid add", "avoid mul"],
     ],
 )
 def test_examples_obey(given):
@@ -54,6 +69,16 @@ def test_examples_obey(given):
 
     assert examples
     assert all(rules.allow(e) for e in examples)
+
+
+@pytest.mark.parametrize("name", ["asin", "acos", "log", "sqrt"])
+def test_some_example_has_a_value_wherever_the_columns_are(name):
+    X = np.random.default_rng(0).normal(scale=5, size=(50, 2))
+    rules = Constraints.read([f"contain {name}", "use mass", "use speed"], LABELS)
+
+    examples = [e for e in rules.examples(2) if not e.n_constants]
+
+    assert any(np.isfinite(e.evaluate(X)).all() for e in examples)
 
 
 def test_constraints_follow_the_columns():
