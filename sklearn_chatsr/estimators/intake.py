@@ -232,7 +232,9 @@ class Intake:
 
     def _add_narrower(self, expression: Expression, source: str) -> None:
         """Archive a formula with what of a factor and an offset the rules allow."""
-        for framed in filter(self._is_allowed, narrower(expression)):
+        if not self._is_allowed(expression):
+            return
+        for framed in narrower(expression):
             fit = self._fitter.fit(framed, start=framed.constants)
             if not fit.failed:
                 self._add(fit.expression.simplify(), fit.loss, source)
