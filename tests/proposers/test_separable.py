@@ -33,6 +33,7 @@ def least_missed(X, y):
         "tanh(x1 - 2)/(0.7 + (x2 - 2)^2)",
         "sin(2*x1 + 1)*exp(-x1/3)*sqrt(1 + x2^2)",
         "1/(sqrt(x1) + 0.3*exp(0.8*x2))",
+        "x1*sin(1.2*x2) + x3/(1.4 + x2^2) - 0.8*exp(-x2/2)",
     ],
 )
 def test_each_column_tells_its_own_law(text):

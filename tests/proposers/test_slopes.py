@@ -167,3 +167,46 @@ def test_inverses_are_added():
 
     assert len(smallest.columns) == 2
     assert smallest.columns.values[1] == pytest.approx(1 / X[:, 0] + 1 / X[:, 1])
+
+
+def smallest_values(X, y):
+    [smallest, *_] = reduce(X, y).parts
+    [values] = smallest.columns.values
+    return values
+
+
+def test_different_powers_are_added():
+    X = draw(9, [0.4, 0.5], [6, 2.5])
+    inner = np.sqrt(X[:, 0]) + 0.6 * X[:, 1] ** 3
+    y = np.tanh(0.3 * inner) / (1.2 + inner)
+
+    assert np.corrcoef(smallest_values(X, y), inner)[0, 1] == pytest.approx(1)
+
+
+def test_a_square_is_added_to_a_column_where_it_passes_zero():
+    X = draw(10, [0.4, -1.5], [3, 2])
+    inner = X[:, 0] + X[:, 1] ** 2
+    y = np.log(inner) * np.exp(-0.4 * inner)
+
+    assert np.corrcoef(smallest_values(X, y), inner)[0, 1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("exponent", [1.25, -0.62])
+def test_a_power_in_front_is_found_to_its_digits(exponent):
+    X = draw(11, [1, 0.5], [9, 4])
+    y = X[:, 0] ** exponent * np.cosh(X[:, 1]) / (1 + X[:, 1] ** 2)
+
+    [smallest, *_] = reduce(X, y).parts
+
+    assert smallest.columns.leaves == ["x2"]
+    assert np.ptp(smallest.y / y * X[:, 0] ** exponent) < 1e-9
+
+
+def test_a_factor_in_front_of_both_signs_is_found():
+    X = draw(12, [1, -2, 0.3], [4, 2, 0.9])
+    y = X[:, 0] * (np.exp(X[:, 1] * X[:, 2]) - np.exp(-0.8 * X[:, 1]))
+
+    [smallest, *_] = reduce(X, y).parts
+
+    assert smallest.columns.leaves == ["x2", "x3"]
+    assert whole(smallest, X) == pytest.approx(y)

@@ -15,8 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 from scipy.optimize import minimize
 
 from sklearn_chatsr.proposers.basis.terms import Array
@@ -72,9 +71,8 @@ def fit_process(
         start = np.full(n_columns + 1, np.log(_WIDTH * np.sqrt(n_columns)))
         start[-1] = _RIDGE
     found = minimize(
-        _minus_log_likelihood,
+        _Likelihood(features, standard).minus_log,
         start,
-        args=(features, standard),
         jac=True,
         method="L-BFGS-B",
         bounds=[_WIDTHS] * n_columns + [_RIDGES],
@@ -91,48 +89,78 @@ def _kernel(parameters: Array, features: Array) -> tuple[Array, Array]:
     return np.exp(-0.5 * np.maximum(distance, 0.0)), scaled
 
 
-def _inverse(
-    correlation: Array, ridge: float
-) -> tuple[Array, npt.NDArray[np.float64]] | None:
-    """Invert what the rows have in common; beside it the diagonal of its root."""
+def _inverse(correlation: Array, ridge: float) -> Array | None:
+    """Invert what the rows have in common."""
     whole = correlation + _OFFSET
     whole[np.diag_indices(len(whole))] += ridge + _ROUNDING
     root, failed = lapack.dpotrf(whole, lower=1)
     if failed:
         return None
     inverse, _ = lapack.dpotri(root, lower=1)
-    return np.tril(inverse) + np.tril(inverse, -1).T, np.diag(root)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T, np.float64)
 
 
-def _minus_log_likelihood(
-    parameters: Array, features: Array, target: Array
-) -> tuple[float, Array]:
-    """Give it with the best variance of the process, and its gradient."""
-    correlation, scaled = _kernel(parameters, features)
-    ridge = float(np.exp(parameters[-1]))
-    inverted = _inverse(correlation, ridge)
-    if inverted is None:
-        return 1e10, np.zeros_like(parameters)
-    inverse, root = inverted
-    weights = inverse @ target
-    variance = float(target @ weights) / len(target)
-    pull = inverse - np.outer(weights, weights) / variance
-    shared = pull * correlation
-    gradient = np.empty_like(parameters)
-    gradient[:-1] = shared.sum(axis=1) @ scaled**2
-    gradient[:-1] -= np.sum(scaled * (shared @ scaled), axis=0)
-    gradient[-1] = 0.5 * ridge * np.trace(pull)
-    return 0.5 * len(target) * np.log(variance) + np.log(root).sum(), gradient
+class _Likelihood:
+    """The likelihood of a process; what is large is allocated once.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_columns)
+        Standardised columns.
+    target : ndarray of shape (n_rows,)
+        What is modelled, standardised.
+    """
+
+    def __init__(self, features: Array, target: Array) -> None:
+        self._features, self._target = features, target
+        n = len(target)
+        self._correlation, self._inverse = np.empty((n, n)), np.empty((n, n), order="F")
+        self._product = np.empty((n, n))
+        self._below = np.tri(n, k=-1)
+
+    def minus_log(self, parameters: Array) -> tuple[float, Array]:
+        """Give it with the best variance of the process, and its gradient."""
+        target, correlation, pull = self._target, self._correlation, self._inverse
+        scaled = self._features * np.exp(-parameters[:-1])
+        squares = np.sum(scaled * scaled, axis=1)
+        np.matmul(scaled, scaled.T, out=correlation)
+        correlation *= -2.0
+        correlation += squares[:, None]
+        correlation += squares
+        np.maximum(correlation, 0.0, out=correlation)
+        correlation *= -0.5
+        np.exp(correlation, out=correlation)
+        ridge = float(np.exp(parameters[-1]))
+        np.add(correlation, _OFFSET, out=pull)
+        pull[np.diag_indices(len(pull))] += ridge + _ROUNDING
+        _, failed = lapack.dpotrf(pull, lower=1, overwrite_a=1)
+        if failed:
+            return 1e10, np.zeros_like(parameters)
+        root = pull.diagonal().copy()
+        lapack.dpotri(pull, lower=1, overwrite_c=1)
+        weights = blas.dsymv(1.0, pull, target, lower=1)
+        variance = float(target @ weights) / len(target)
+        gradient = np.empty_like(parameters)
+        trace = np.trace(pull) - float(weights @ weights) / variance
+        gradient[-1] = 0.5 * ridge * trace
+        np.multiply.outer(weights, weights / variance, out=self._product)
+        pull -= self._product
+        pull *= correlation
+        pull *= self._below
+        both = pull.sum(axis=0) + pull.sum(axis=1)
+        gradient[:-1] = both @ scaled**2
+        gradient[:-1] -= 2.0 * np.sum(scaled * (pull @ scaled), axis=0)
+        value = 0.5 * len(target) * np.log(variance) + np.log(root).sum()
+        return float(value), gradient
 
 
 def _at(
     parameters: Array, features: Array, target: Array, size: float
 ) -> Process | None:
     correlation, scaled = _kernel(parameters, features)
-    inverted = _inverse(correlation, float(np.exp(parameters[-1])))
-    if inverted is None:
+    inverse = _inverse(correlation, float(np.exp(parameters[-1])))
+    if inverse is None:
         return None
-    inverse, _ = inverted
     weights = inverse @ target
     left = size * weights / np.diag(inverse)
     pulls = correlation * weights
