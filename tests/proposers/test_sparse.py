@@ -46,6 +46,22 @@ def test_sums_of_many_terms_are_seen(text):
     assert min(e.size for e in exact) <= 1.5 * law.size
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1*log(x1)/x2 + 2*(1 - x1)*log(1 - x1) + 1.3*x1*(1 - x1)*x3",
+        "sqrt(x1^2*x2 + 3*(1 - x1)^2*x3 + 0.5*x1*(1 - x1)*x2*x3)",
+    ],
+)
+def test_a_share_comes_with_what_it_leaves(text):
+    law = Expression.from_infix(text)
+    X = np.random.default_rng(4).uniform(0.03, [0.97, 3, 5], (220, 3))
+
+    exact = found(X, law.evaluate(X))
+
+    assert min(e.size for e in exact) <= 1.5 * law.size
+
+
 def test_columns_may_be_negative_and_zero():
     _, X, _ = drawn("x1*x2*x3*x4")
     X[::2, 0] *= -1.0

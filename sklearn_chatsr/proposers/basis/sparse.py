@@ -111,6 +111,15 @@ def _pieces(leaf: Tree, x: Array) -> Iterator[_Piece]:
             continue
         yield _Piece(1, True, (name, leaf), function(x))
     yield _Piece(1, True, ("exp", ("neg", leaf)), np.exp(-x))
+    if x.min() > 0 and x.max() < 1:
+        # A share, with what it leaves, and what both add to an entropy.
+        rest: Tree = ("sub", "1", leaf)
+        yield _Piece(1, False, rest, 1.0 - x)
+        yield _Piece(2, False, ("sq", rest), np.square(1.0 - x))
+        yield _Piece(2, False, ("mul", leaf, rest), x * (1.0 - x))
+        yield _Piece(1, True, ("log", rest), np.log1p(-x))
+        yield _Piece(2, True, ("mul", leaf, ("log", leaf)), x * np.log(x))
+        yield _Piece(2, True, ("mul", rest, ("log", rest)), (1.0 - x) * np.log1p(-x))
 
 
 def _products(
