@@ -42,6 +42,15 @@ def test_each_column_tells_its_own_law(text):
     assert least_missed(X, Expression.from_infix(text).evaluate(X)) < 1e-20
 
 
+def test_a_mixture_of_two_vapours_is_seen():
+    X = np.random.default_rng(1).uniform([0.05, 20], [0.95, 120], (300, 2))
+    law = Expression.from_infix(
+        "x1*exp(17.1 - 3450/(x2 + 228)) + (1 - x1)*exp(16.2 - 3900/(x2 + 251))"
+    )
+
+    assert least_missed(X, law.evaluate(X)) < 1e-20
+
+
 def test_a_sum_of_many_functions_has_one_number_beside_them():
     law = Expression.from_infix(
         "1.5*sin(x1) - 0.5*exp(-x2) + 3.5*sqrt(x3) - 1.2*log(x4) + 0.3*x5^2 + 2.1"

@@ -160,7 +160,8 @@ def _best_models(
             if not out_of_time():
                 straight = _straight(columns, splines, transform, y, n_fit)
                 models += [m for m in straight if _BETTER * m.missed < least]
-    return sorted(models, key=lambda model: model.missed)
+    # What is written in two ways misses as much: the first one stays first.
+    return sorted(models, key=lambda model: float(f"{model.missed:.2e}"))
 
 
 def _sums(
@@ -242,12 +243,12 @@ def _straight_factors(
     others = [k for k in range(len(columns)) if k != j]
     one = np.ones(columns.values.shape[1])
     values, leaves = columns.values[others], [columns.leaves[k] for k in others]
-    yield [one, *values], ["1", *leaves]
-    if all(columns.positive[k] for k in others):
-        yield [one, *np.log(values)], ["1", *(("log", leaf) for leaf in leaves)]
     if len(others) == 1 and values.min() >= 0 and values.max() <= 1:
         # A mixture of two.
         yield [1.0 - values[0], values[0]], [("sub", "1", leaves[0]), leaves[0]]
+    yield [one, *values], ["1", *leaves]
+    if all(columns.positive[k] for k in others):
+        yield [one, *np.log(values)], ["1", *(("log", leaf) for leaf in leaves)]
 
 
 def _is_all(table: Array, residual: Array, missed: float) -> bool:
@@ -363,6 +364,10 @@ def _laws_of_one(
         map(Expression.from_tree, curves_of(variable(0))), scale=True
     )
 
+    bent = _exponential_of_a_quotient(x, values)
+    if bent is not None:
+        fits.append(fitter.fit(bent, start=bent.constants, scale=True))
+
     def bits(expression: Expression, loss: float) -> float:
         share = max(loss / spread, noise, _LEAST_NOISE)
         return 0.5 * _WORTH_ROWS * float(np.log2(share)) + _NODE_BITS * expression.size
@@ -391,6 +396,23 @@ def _laws_of_one(
         laws.setdefault(simple, bits(simple, fit.loss))
     best = sorted(laws.items(), key=lambda law: law[1])[:_PER_COLUMN]
     return [(length, law.to_tree()) for law, length in best]
+
+
+def _exponential_of_a_quotient(x: Array, values: Array) -> Expression | None:
+    """Give c*exp(a/(x + b)) as least squares of its logarithm times x + b have it.
+
+    The fit from drawn starts does not find a pole that is far from the rows.
+    """
+    if not (np.all(values > 0) or np.all(values < 0)):
+        return None
+    target = np.log(np.abs(values))
+    design = np.column_stack([np.ones_like(x), x, -target])
+    ends, line, pole = _solve(design, x * target)
+    number, factor = float(ends - line * pole), float(np.sign(values[0]) * np.exp(line))
+    if not np.isfinite([number, pole, factor]).all() or number * factor == 0:
+        return None
+    inner: Tree = ("div", number, ("add", variable(0), float(pole)))
+    return Expression.from_tree(("mul", factor, ("exp", inner)))
 
 
 def _put(tree: Tree, leaf: Tree) -> Tree:
