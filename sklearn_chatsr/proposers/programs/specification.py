@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -180,7 +181,9 @@ def identifiers(columns: Sequence[str]) -> list[str]:
     taken: set[str] = set()
     names = []
     for position, column in enumerate(columns):
-        name = _NOT_NAMES.sub("_", str(column)).strip("_") or f"x{position + 1}"
+        # As Python reads names: two of them may be one there.
+        read = unicodedata.normalize("NFKC", str(column))
+        name = _NOT_NAMES.sub("_", read).strip("_") or f"x{position + 1}"
         if name[0].isdigit():
             name = f"x_{name}"
         if not name.isidentifier():
