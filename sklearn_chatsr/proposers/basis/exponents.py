@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.column_powers import laws_beside_lines
 from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
 from sklearn_chatsr.proposers.basis.formulations import (
     Formulation,
@@ -28,6 +29,7 @@ from sklearn_chatsr.proposers.basis.formulations import (
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.power_products import (
     products_to_columns,
+    products_with_sums,
     shares_to_columns,
 )
 from sklearn_chatsr.proposers.basis.quotients import (
@@ -103,7 +105,13 @@ def laws_with_columns_in_exponents(
             return
     if not 1 < len(task.columns) <= _MOST_COLUMNS:
         return
-    for look in (_of_polynomials, _of_powers, _of_functions):
+    for look in (
+        laws_beside_lines,
+        products_with_sums,
+        _of_polynomials,
+        _of_powers,
+        _of_functions,
+    ):
         for j in range(len(task.columns)):
             if out_of_time():
                 return
