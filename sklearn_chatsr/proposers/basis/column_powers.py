@@ -1,8 +1,6 @@
-"""Powers whose exponent is a column, and means whose order is one, as terms.
+"""Powers whose exponent is a column, sums of them and means whose order is a column.
 
-``x1^x2`` and ``(x1^x2 + x3^x2)^(1/x2)`` hold no unknown number. Beside a line in the
-columns, and times such a line, few of them are tried for every column in an exponent:
-all at once, for what may be behind any transform of the target.
+None of them holds an unknown number: few are tried for every column in an exponent.
 """
 
 from __future__ import annotations
@@ -13,24 +11,10 @@ from itertools import combinations
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
-from sklearn_chatsr.proposers.basis.formulations import Formulation, Quotient, Sum
-from sklearn_chatsr.proposers.basis.monomials import polynomial
-from sklearn_chatsr.proposers.basis.quotients import orthonormal_basis, pivots
-from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
-from sklearn_chatsr.proposers.basis.transforms import (
-    Transform,
-    columns_over_target,
-    target_times_columns,
-)
-from sklearn_chatsr.proposers.basis.trees import multiplied
 
-_LARGEST = 60.0  # size of a logarithm of a power
-_FEW = 3  # columns up to which squares are beside the powers
-_LAW = 1e-9  # share of the length of a target that is left
-_NEAR = 1e-13  # share of what is left of its square, before rounding counts
-_BEHIND_QUOTIENTS = ("y", "log(y)")
+LARGEST = 60.0  # size of a logarithm of a power
+FEW = 3  # columns up to which sums may have three summands
 
 
 def bases_of(columns: Columns, *, beside_one: bool) -> Terms:
@@ -43,273 +27,132 @@ def bases_of(columns: Columns, *, beside_one: bool) -> Terms:
     beside_one : bool
         Whether there are distances from one.
     """
-    values: list[Array] = []
-    trees: list[Tree] = []
+    found: list[tuple[Array, Tree]] = []
     for x, leaf in zip(columns.values, columns.leaves, strict=True):
-        options: list[tuple[Array, Tree]] = [(x, leaf)]
+        found.append((x, leaf))
         if beside_one:
-            options += [
+            found += [
                 (1 + x, ("add", "1", leaf)),
                 (1 - x, ("sub", "1", leaf)),
                 (x - 1, ("sub", leaf, "1")),
             ]
-        for base, tree in options:
-            if np.all(base > 0):
-                values.append(base)
-                trees.append(tree)
-    return _terms(values, trees, columns.values.shape[1])
+    return _positive(found, columns)
 
 
-def sums_of_powers(
-    columns: Columns, j: int, *, both_signs: bool = True
-) -> Iterator[tuple[Terms, Array, Tree]]:
-    """Give positive sums of powers with the same exponent, a column or its inverse.
+def exponents_in(
+    columns: Columns, j: int, *, both_signs: bool
+) -> Iterator[tuple[Array, Tree]]:
+    """Give column j and its inverse as exponents, perhaps also with a minus."""
+    x, leaf = columns.values[j], columns.leaves[j]
+    if np.all(x != 0):
+        for exponent, tree in ((x, leaf), (1 / x, inverse(leaf))):
+            yield exponent, tree
+            if both_signs:
+                yield -exponent, ("neg", tree)
 
-    Summands are powers of columns, 1, and what a share lacks of 1.
+
+def inverse(tree: Tree) -> Tree:
+    """Write one over a tree; of an inverse that is what is inverted."""
+    return tree[1] if isinstance(tree, tuple) and tree[0] == "inv" else ("inv", tree)
+
+
+def powers(columns: Columns, j: int) -> Terms:
+    """Give powers of the other columns, and of their distances from one.
 
     Parameters
     ----------
     columns : Columns
         In units of the data.
     j : int
-        The column in the exponent.
-    both_signs : bool, default=True
-        Whether there are exponents with a minus as well.
-
-    Yields
-    ------
-    sums : Terms
-        Sums of two or three powers, and positive differences of two.
-    exponent : ndarray of shape (n_rows,)
-        The exponent of the powers.
-    tree : tree
-        What it is.
+        The column that is the exponent, or one over it, or less these.
     """
-    bases = _whole_and_rest(columns, j)
-    one = Terms.one(columns.values.shape[1])
-    for exponent, tree in _exponents(columns, j, both_signs):
-        powers = Terms.join([one, _raised(bases, exponent, tree)])
-        values: list[Array] = []
-        trees: list[Tree] = []
-        for i, k in combinations(range(len(powers)), 2):
-            (p, a), (q, b) = (
-                (powers.values[place], powers.trees[place]) for place in (i, k)
-            )
-            values.append(p + q)
-            trees.append(("add", a, b))
-            for difference, sub in ((p - q, (a, b)), (q - p, (b, a))):
-                if np.all(difference > 0):
-                    values.append(difference)
-                    trees.append(("sub", *sub))
-        for chosen in combinations(range(len(powers)), 3):
-            a, b, c = (powers.trees[place] for place in chosen)
-            values.append(powers.values[list(chosen)].sum(axis=0))
-            trees.append(("add", ("add", a, b), c))
-        yield _terms(values, trees, columns.values.shape[1]), exponent, tree
-
-
-def laws_beside_lines(task: Task, j: int) -> Iterator[Formulation]:
-    """Look for a power or a mean times a line, beside a polynomial of low degree.
-
-    Behind any transform of the target, and in a quotient over a line.
-
-    Parameters
-    ----------
-    task : Task
-        What is to be explained, with columns in units of the data.
-    j : int
-        The column in the exponent.
-    """
-    columns, y, n = task.columns, task.y, task.n_fit
-    if not np.all(columns.values[j]):
-        return
-    terms = Terms.join([_powers(columns, j), _means(columns, j)]).usable()
-    beside = polynomial(columns, 2 if len(columns) <= _FEW else 1, n)
-    line = _line(columns)
-    if not len(terms) or beside is None:
-        return
-    if len(beside) + 3 * len(line) > n - SPARE_ROWS:
-        return
-    # What a term adds: it times 1, and times each column.
-    added = terms.values[:, None, :n] * line.values[:, :n]
-    base = orthonormal_basis(Terms.join([Terms.one(len(y)), beside]).values[:, :n])
-
-    def times_line(k: int) -> Terms:
-        return _times(line, terms.values[k], terms.trees[k])
-
-    transforms = [
-        *task.transforms,
-        *columns_over_target(columns, only_mixed=False),
-        *(t for t in target_times_columns(columns) if t.applies(y)),
-    ]
-    is_found = False
-    for index, k in laws_among(transforms, y, base, added):
-        is_found = True
-        both = Terms.join([beside, times_line(k)])
-        yield Sum(transforms[index], y, both, n)
-    if is_found:
-        return
-    for transform in task.transforms:
-        if transform.name in _BEHIND_QUOTIENTS:
-            for k, pivot in _quotients(transform.forward(y)[:n], line, base, added):
-                above = Terms.join([beside, times_line(k)])
-                below = Terms.join([line, times_line(k)])
-                yield Quotient(transform, y, above, below, pivot, n)
-
-
-def laws_among(
-    transforms: Sequence[Transform], y: Array, base: Array, added: Array
-) -> list[tuple[int, int]]:
-    """Find transforms of the target that some terms explain, all sets of terms at once.
-
-    Parameters
-    ----------
-    transforms : sequence of Transform
-        What is explained.
-    y : ndarray of shape (n_rows,)
-        The target.
-    base : ndarray of shape (n_fit, n_base)
-        Orthonormal columns that are in every fit; what they explain is no find.
-    added : ndarray of shape (n_sets, n_terms, n_fit)
-        Sets of terms.
-
-    Returns
-    -------
-    list of (int, int)
-        Transforms, and the first set that explains them.
-    """
-    n = len(base)
-    targets = np.array([t.forward(y)[:n] for t in transforms])
-    length = np.linalg.norm(targets, axis=1, keepdims=True)
-    rest = _rest(targets / length, base)
-    left = np.linalg.norm(rest, axis=1)
-    usable = np.flatnonzero(np.isfinite(left) & (left > _LAW))
-    directions = _directions(base, added)
-    told = np.square(rest[usable] @ directions).sum(axis=2)
-    near = told >= (1.0 - _NEAR) * np.square(left[usable])
-    found: dict[int, int] = {}
-    for k, place in np.argwhere(near):
-        index = int(usable[place])
-        # Squares lose half of the digits: what passes is looked at once more.
-        if index not in found:
-            last = _rest(rest[index][None], directions[k])
-            if np.linalg.norm(last) < _LAW:
-                found[index] = int(k)
-    return list(found.items())
-
-
-def _quotients(
-    target: Array, line: Terms, base: Array, added: Array
-) -> Iterator[tuple[int, int]]:
-    """Give terms with which the target may be a quotient, and its divisor's largest."""
-    n = len(target)
-    directions = _directions(base, added)
-    below = np.concatenate(
-        [np.broadcast_to(line.values[:, :n], (len(added), len(line), n)), added], axis=1
-    )
-    rest = below * target
-    rest /= np.maximum(np.linalg.norm(rest, axis=2, keepdims=True), 1e-300)
-    for _ in range(2):
-        rest = rest - (rest @ base) @ base.T
-        rest = rest - (rest @ directions) @ directions.transpose(0, 2, 1)
-    eigenvalues = np.linalg.eigvalsh(rest @ rest.transpose(0, 2, 1))
-    for k in np.flatnonzero(eigenvalues[:, 0] <= _NEAR * eigenvalues[:, -1]):
-        basis = np.concatenate([base, directions[k]], axis=1)
-        for _, pivot in pivots(target[None], below[k], basis):
-            yield int(k), pivot
-
-
-def _directions(base: Array, added: Array) -> Array:
-    """Give orthonormal columns for sets of terms beside a base, one set behind another.
-
-    Returns
-    -------
-    ndarray of shape (n_sets, n_rows, n_terms)
-    """
-    size = np.maximum(np.linalg.norm(added, axis=2, keepdims=True), 1e-300)
-    free = _rest(added / size, base)
-    directions: Array = np.linalg.qr(free.transpose(0, 2, 1))[0]
-    return directions
-
-
-def _rest(values: Array, basis: Array) -> Array:
-    for _ in range(2):  # since little is left
-        values = values - (values @ basis) @ basis.T
-    return values
-
-
-def _line(columns: Columns) -> Terms:
-    one = Terms.one(columns.values.shape[1])
-    return Terms.join(
-        [one, Terms(columns.values, columns.leaves, np.ones(len(columns)))]
-    )
-
-
-def _times(terms: Terms, values: Array, tree: Tree) -> Terms:
-    trees = [multiplied(t, tree) if t != "1" else tree for t in terms.trees]
-    return Terms(terms.values * values, trees, terms.order + 1)
-
-
-def _powers(columns: Columns, j: int) -> Terms:
-    """Give powers of other columns, and of their distances from one."""
     others = columns.keep([i for i in range(len(columns)) if i != j])
     bases = bases_of(others, beside_one=True)
-    found = [_raised(bases, *e) for e in _exponents(columns, j, both_signs=True)]
-    return Terms.join([_terms([], [], columns.values.shape[1]), *found])
+    exponents = exponents_in(columns, j, both_signs=True)
+    return _joined([_raised(bases, *exponent) for exponent in exponents], columns)
 
 
-def _means(columns: Columns, j: int) -> Terms:
-    """Give means whose order is a column, its inverse, or less these; and inverses."""
-    found = [_terms([], [], columns.values.shape[1])]
-    for sums, exponent, tree in sums_of_powers(columns, j):
-        found.append(_raised(sums, 1 / exponent, _inverse(tree)))
-        found.append(_raised(sums, -1 / exponent, _negative(_inverse(tree))))
-    return Terms.join(found)
+def means(columns: Columns, j: int) -> Terms:
+    """Give means of other columns and 1, and their inverses.
+
+    Parameters
+    ----------
+    columns : Columns
+        In units of the data.
+    j : int
+        The column that is the order of the means, or one over it, or less these.
+    """
+    found, summands = [], _summands(columns, j)
+    for exponent, tree in exponents_in(columns, j, both_signs=False):
+        for sign in (1.0, -1.0):
+            power: Tree = tree if sign > 0 else ("neg", tree)
+            sums = _sums(_raised(summands, sign * exponent, power), columns)
+            found.append(_raised(sums, 1 / exponent, inverse(tree)))
+            found.append(_raised(sums, -1 / exponent, ("neg", inverse(tree))))
+    return _joined(found, columns)
 
 
-def _whole_and_rest(columns: Columns, j: int) -> Terms:
-    """Give the other positive columns, and what those below 1 lack of it."""
-    values: list[Array] = []
-    trees: list[Tree] = []
+def sums_of_powers(columns: Columns, j: int) -> Terms:
+    """Give positive sums of powers with the same exponent, a column or its inverse.
+
+    Parameters
+    ----------
+    columns : Columns
+        In units of the data.
+    j : int
+        The column.
+
+    Returns
+    -------
+    Terms
+        Sums of two powers, of few columns also of three, and differences. One of the
+        powers may be 1.
+    """
+    bases = _summands(columns, j)
+    exponents = exponents_in(columns, j, both_signs=False)
+    found = [_sums(_raised(bases, *exponent), columns) for exponent in exponents]
+    return _joined(found, columns)
+
+
+def _summands(columns: Columns, j: int) -> Terms:
+    """Give the other positive columns, and of few columns what shares lack of 1."""
+    found: list[tuple[Array, Tree]] = []
     for i, (x, leaf) in enumerate(zip(columns.values, columns.leaves, strict=True)):
         if i != j and columns.positive[i]:
-            values.append(x)
-            trees.append(leaf)
-            if np.all(x < 1):
-                values.append(1 - x)
-                trees.append(("sub", "1", leaf))
-    return _terms(values, trees, columns.values.shape[1])
+            found.append((x, leaf))
+            if len(columns) <= FEW:
+                found.append((1 - x, ("sub", "1", leaf)))
+    return _positive(found, columns)
 
 
-def _exponents(
-    columns: Columns, j: int, both_signs: bool
-) -> Iterator[tuple[Array, Tree]]:
-    """Give a column and its inverse, also with a minus."""
-    x, leaf = columns.values[j], columns.leaves[j]
-    for exponent, tree in ((x, leaf), (1 / x, ("inv", leaf))):
-        yield exponent, tree
-        if both_signs:
-            yield -exponent, ("neg", tree)
-
-
-def _inverse(tree: Tree) -> Tree:
-    if isinstance(tree, tuple) and tree[0] == "neg":
-        return ("neg", _inverse(tree[1]))
-    return tree[1] if isinstance(tree, tuple) and tree[0] == "inv" else ("inv", tree)
-
-
-def _negative(tree: Tree) -> Tree:
-    return tree[1] if isinstance(tree, tuple) and tree[0] == "neg" else ("neg", tree)
+def _sums(summands: Terms, columns: Columns) -> Terms:
+    summands = _joined([Terms.one(columns.values.shape[1]), summands], columns)
+    listed = list(zip(summands.values, summands.trees, strict=True))
+    found: list[tuple[Array, Tree]] = []
+    for (p, a), (q, b) in combinations(listed, 2):
+        found.append((p + q, ("add", a, b)))
+        found += [(p - q, ("sub", a, b)), (q - p, ("sub", b, a))]
+    if len(columns) <= FEW:
+        for (p, a), (q, b), (r, c) in combinations(listed, 3):
+            found.append((p + q + r, ("add", ("add", a, b), c)))
+    return _positive(found, columns)
 
 
 def _raised(bases: Terms, exponent: Array, tree: Tree) -> Terms:
     """Raise terms to a power where that is of tolerable size."""
     logs = exponent * np.log(bases.values)
-    keep = np.flatnonzero(np.abs(logs).max(axis=1, initial=0.0) < _LARGEST)
+    keep = np.flatnonzero(np.abs(logs).max(axis=1, initial=0.0) < LARGEST)
     trees: list[Tree] = [("pow", bases.trees[i], tree) for i in keep]
     return Terms(np.exp(logs[keep]), trees, bases.order[keep] + 1)
 
 
-def _terms(values: list[Array], trees: list[Tree], n_rows: int) -> Terms:
-    table = np.array(values).reshape(len(trees), n_rows)
-    return Terms(table, trees, np.ones(len(trees)))
+def _positive(listed: Sequence[tuple[Array, Tree]], columns: Columns) -> Terms:
+    found = [(values, tree) for values, tree in listed if np.all(values > 0)]
+    table = np.array([values for values, _ in found])
+    trees = [tree for _, tree in found]
+    shape = len(found), columns.values.shape[1]
+    return Terms(table.reshape(shape), trees, np.ones(len(found)))
+
+
+def _joined(parts: Sequence[Terms], columns: Columns) -> Terms:
+    return Terms.join([_positive([], columns), *parts])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.column_powers import laws_beside_lines
+from sklearn_chatsr.proposers.basis.beside_lines import powers_beside_lines
 from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
 from sklearn_chatsr.proposers.basis.formulations import (
     Formulation,
@@ -27,6 +27,7 @@ from sklearn_chatsr.proposers.basis.formulations import (
     Sum,
 )
 from sklearn_chatsr.proposers.basis.monomials import polynomial
+from sklearn_chatsr.proposers.basis.open_bases import powers_with_open_bases
 from sklearn_chatsr.proposers.basis.power_products import (
     products_to_columns,
     products_with_sums,
@@ -106,8 +107,9 @@ def laws_with_columns_in_exponents(
     if not 1 < len(task.columns) <= _MOST_COLUMNS:
         return
     for look in (
-        laws_beside_lines,
+        powers_beside_lines,
         products_with_sums,
+        powers_with_open_bases,
         _of_polynomials,
         _of_powers,
         _of_functions,

@@ -11,11 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.column_powers import (
-    bases_of,
-    laws_among,
-    sums_of_powers,
-)
+from sklearn_chatsr.proposers.basis.beside_lines import laws_among, line_in
+from sklearn_chatsr.proposers.basis.column_powers import bases_of, sums_of_powers
 from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
 from sklearn_chatsr.proposers.basis.formulations import Hit, Sum
 from sklearn_chatsr.proposers.basis.quotients import orthonormal_basis
@@ -76,8 +73,12 @@ class PowerProduct(Sum):
         table = coefficients.reshape(len(self.exponents), len(self.bases))
         whole: Tree = "1"
         for exponent, row in zip(self.exponents.trees, table, strict=True):
-            part = self._power(row, exponent, exact)
-            if part != "1":
+            # Powers that are all below the bar are a divisor.
+            is_below = not row[0] and bool(np.all(row <= 0))
+            part = self._power(-row if is_below else row, exponent, exact)
+            if part != "1" and is_below:
+                whole = ("inv", part) if whole == "1" else ("div", whole, part)
+            elif part != "1":
                 whole = part if whole == "1" else ("mul", whole, part)
         return [self.link.tree(whole)]
 
@@ -214,15 +215,12 @@ def products_with_sums(task: Task, j: int) -> Iterator[PowerProduct]:
     """
     n, columns = task.n_fit, task.columns
     inverse = Terms(1 / columns.values[[j]], [("inv", columns.leaves[j])], np.ones(1))
-    exponents = Terms.join([_exponents(columns), inverse])
+    exponents = Terms.join([line_in(columns), inverse])
     bases = _bases(columns, beside_one=True)
-    room = min(n - SPARE_ROWS, _MOST_TERMS)
-    if len(exponents) * (1 + len(bases)) > room or not np.all(columns.values[j]):
-        return
-    sums = Terms.join([s for s, *_ in sums_of_powers(columns, j, both_signs=False)])
-    sums = sums.usable()
+    sums = sums_of_powers(columns, j).usable()
     links = [*_sizes(task), *_shares(task)]
-    if not (len(sums) and links):
+    most = min(n - SPARE_ROWS, _MOST_TERMS)
+    if not (sums and links) or len(exponents) * (1 + len(bases)) > most:
         return
     at_fit = exponents.values[:, None, :n]
     known = (at_fit * np.log(bases.values[:, :n])).reshape(-1, n)
@@ -255,19 +253,13 @@ def _shares(task: Task) -> Iterator[Transform]:
 
 
 def _products(task: Task, link: Transform) -> Iterator[PowerProduct]:
-    exponents = _exponents(task.columns)
+    exponents = line_in(task.columns)
     most = min(task.n_fit - SPARE_ROWS, _MOST_TERMS)
     for beside_one in (True, False):
         bases = _bases(task.columns, beside_one)
         if len(bases) > 1 and len(exponents) * len(bases) <= most:
             yield PowerProduct(task, bases, exponents, link)
             return
-
-
-def _exponents(columns: Columns) -> Terms:
-    """Give 1 and the columns."""
-    of_columns = Terms(columns.values, columns.leaves, np.ones(len(columns)))
-    return Terms.join([Terms.one(columns.values.shape[1]), of_columns])
 
 
 def _bases(columns: Columns, beside_one: bool) -> Terms:
