@@ -32,13 +32,15 @@ from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied,
 
 _MOST_COLUMNS = 3
 _BEHIND = ("y", "1/y", "log(y)")
-# Numbers in the base, in units of the inverse of its column's median; and medians of
-# the size of the power's logarithm, with both signs.
-_INSIDE, _LOGARITHMS = 10.0 ** np.linspace(-1.5, 1.5, 9), (0.2, 0.5, 1.2, 3.0)
-# Pairs for each power and target, those that are tuned for all columns in an exponent;
-# evaluations, and the share of what is left with which more of them follow.
-_STARTS, _TUNED = 2, 48
-_FIRST, _MOST_EVALUATIONS, _PROMISING = 24, 80, 0.3
+# Numbers in the base, in units of the inverse of its column's median; and sizes of the
+# power's logarithm.
+_INSIDE = 10.0 ** np.linspace(-1.5, 1.5, 9)
+_SIZES = (0.2, 0.5, 1.2, 3.0, -0.2, -0.5, -1.2, -3.0)
+# Pairs for each power and target, by the number of columns, and steps that all of them
+# take; so many are tuned of those that leave such a share of a length.
+_STARTS, _STEPS = 8, 9
+_TUNED, _NEAR, _MOST_EVALUATIONS = 4, 1e-3, 60
+_DAMPING, _NUDGE, _RIDGE = 1e-2, 1e-6, 1e-13
 _SHORT = 1e-7
 
 
@@ -54,27 +56,35 @@ class _Power:
         The power for c and m.
     size : float
         Of the numbers in the base.
+    is_product : bool
+        Whether the base is c times a column.
     """
 
-    logarithm: Callable[[float], Array]
+    logarithm: Callable[[Array], Array]
     tree: Callable[[float, float], Tree]
     size: float
+    is_product: bool = False
 
-    def values(self, numbers: Array) -> Array:
-        """Give the power for the logarithm of c, and m."""
-        log_c, m = numbers
+    def values(self, log_c: Array, m: Array) -> Array:
+        """Give the power for numbers of shape (n_pairs, 1)."""
         return np.asarray(np.exp(m * self.logarithm(log_c)))
 
-    def places(self) -> Array:
-        """Give pairs of numbers with which the power is of tolerable size."""
-        found = []
-        for log_c in np.log(_INSIDE * self.size):
-            size = np.abs(self.logarithm(log_c))
-            for logarithm in _LOGARITHMS:
-                m = logarithm / np.median(size)
-                if m * size.max() < LARGEST:
-                    found += [(log_c, m), (log_c, -m)]
-        return np.array(found).reshape(-1, 2)
+    def factors(self, numbers: Array) -> Array:
+        """Give m for pairs of the logarithm of c, and the size of the power's.
+
+        These two know nothing of each other where c and m do: for a small c the power
+        has little to say but their product. In a product it is c that knows nothing.
+        """
+        log_c = np.log([[self.size]]) if self.is_product else numbers[:, :1]
+        size = np.sqrt(np.square(self.logarithm(log_c)).mean(axis=1))
+        return np.asarray(numbers[:, 1] / size)
+
+    def starts(self) -> Array:
+        """Give such pairs with which the power is of tolerable size."""
+        log_c = np.repeat(np.log(_INSIDE * self.size), len(_SIZES))
+        pairs = np.column_stack([log_c, np.tile(_SIZES, len(_INSIDE))])
+        logarithm = self.logarithm(pairs[:, :1]) * self.factors(pairs)[:, None]
+        return pairs[np.abs(logarithm).max(axis=1) < LARGEST]
 
 
 def powers_with_open_bases(task: Task, j: int) -> Iterator[Sum]:
@@ -99,44 +109,100 @@ def powers_with_open_bases(task: Task, j: int) -> Iterator[Sum]:
     usable, rest = left_beside(targets, base)
     rest = rest / np.linalg.norm(rest, axis=1, keepdims=True)
 
-    def directions(values: Array) -> Array:
-        added = values[:, None] * factors.values[:, :n]
-        return directions_beside(base, added)
-
-    starts = []
+    factors_at_fit = factors.values[:, :n]
+    found: list[tuple[float, int, int, Array]] = []
     searched = list(_powers(columns.rows(np.arange(n)), j))
     for number, power in enumerate(searched):
-        places = power.places()
-        if not len(places):
-            continue
-        table = np.array([power.values(place) for place in places])
-        told = np.square(rest @ directions(table)).sum(axis=2)
-        order = np.argsort(-told, axis=0, kind="stable")[:_STARTS]
-        for k, t in np.ndindex(order.shape):
-            place = order[k, t]
-            starts.append((1.0 - float(told[place, t]), number, t, places[place]))
-    starts.sort(key=lambda start: start[0])
-    for before, number, t, numbers in starts[: _TUNED // len(columns)]:
+        starts = power.starts()
+        if len(starts):
+            fit = _Fit(power, base, factors_at_fit)
+            told = np.square(rest @ fit.directions(starts)).sum(axis=2)
+            best = np.argsort(-told, axis=0, kind="stable")[: _STARTS // len(columns)]
+            of_target = np.tile(np.arange(len(rest)), len(best))
+            numbers = fit.improved(starts[best.ravel()], rest[of_target])
+            shares = np.linalg.norm(fit.left(numbers, rest[of_target]), axis=1)
+            ranked = zip(shares, of_target, numbers, strict=True)
+            found += [(float(s), number, int(t), at) for s, t, at in ranked]
+    found.sort(key=lambda item: item[0])
+    for share, number, t, numbers in found[:_TUNED]:
+        if share > _NEAR:
+            return
+        fit = _Fit(searched[number], base, factors_at_fit)
 
-        def left(numbers: Array, number: int = number, t: int = t) -> Array:
-            values = searched[number].values(numbers)
-            if not np.isfinite(values).all():
-                return rest[t]
-            return rest_of(rest[t], directions(values[None])[0])
+        def left(numbers: Array, fit: _Fit = fit, t: int = t) -> Array:
+            return rest_of(rest[t], fit.directions(numbers[None])[0])
 
-        for most in (_FIRST, _MOST_EVALUATIONS):
-            numbers = tuned(left, numbers, most)
-            share = float(np.linalg.norm(left(numbers)))
-            if share > _PROMISING * np.sqrt(before):
-                break
-        if share < LAW:
-            c, m = _plain(float(np.exp(numbers[0]))), _plain(float(numbers[1]))
+        numbers = tuned(left, numbers, _MOST_EVALUATIONS)
+        if np.linalg.norm(left(numbers)) < LAW:
+            [m] = fit.power.factors(numbers[None])
+            c, m = _plain(float(np.exp(numbers[0]))), _plain(float(m))
             power = list(_powers(columns, j))[number]
-            values = power.values(np.array([np.log(c), m]))
+            values = power.values(np.array([np.log(c)]), np.array([m]))
             terms = times(factors, values, power.tree(c, m))
             beside = line.take(np.arange(1, len(line)))
             yield Sum(transforms[usable[t]], y, Terms.join([beside, terms]), n)
             return
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Regressions on a power times some factors, for many pairs of numbers at once.
+
+    Attributes
+    ----------
+    power : _Power
+        On the rows that are fitted.
+    base : ndarray of shape (n_rows, n_base)
+        Orthonormal columns that are in every fit.
+    factors : ndarray of shape (n_factors, n_rows)
+        What the power is multiplied with.
+    """
+
+    power: _Power
+    base: Array
+    factors: Array
+
+    def _added(self, numbers: Array) -> Array:
+        factors = self.power.factors(numbers)[:, None]
+        values = self.power.values(numbers[:, :1], factors)
+        values[~np.isfinite(values).all(axis=1)] = 0.0
+        return values[:, None] * self.factors
+
+    def directions(self, numbers: Array) -> Array:
+        """Give what each power adds to the base, see `directions_beside`."""
+        return directions_beside(self.base, self._added(numbers))
+
+    def left(self, numbers: Array, rest: Array) -> Array:
+        """Give what each power leaves of each row of `rest`, to half of the digits."""
+        free = rest_of(self._added(numbers), self.base)
+        free /= np.maximum(np.linalg.norm(free, axis=2, keepdims=True), 1e-300)
+        square = free @ free.swapaxes(1, 2) + _RIDGE * np.eye(len(self.factors))
+        fit = np.linalg.solve(square, free @ rest[:, :, None])
+        return np.asarray(rest - (fit.swapaxes(1, 2) @ free)[:, 0])
+
+    def improved(self, numbers: Array, rest: Array) -> Array:
+        """Take some steps of Levenberg and Marquardt for all pairs of numbers."""
+        left = self.left(numbers, rest)
+        damping = np.full(len(numbers), _DAMPING)
+        for _ in range(_STEPS):
+            slopes = np.stack(
+                [
+                    (self.left(numbers + _NUDGE * unit, rest) - left) / _NUDGE
+                    for unit in np.eye(2)
+                ],
+                axis=1,
+            )
+            square = slopes @ slopes.swapaxes(1, 2)
+            ridge = damping[:, None] * np.einsum("skk->sk", square) + 1e-300
+            square = square + ridge[:, :, None] * np.eye(2)
+            step = np.linalg.solve(square, slopes @ left[:, :, None])[:, :, 0]
+            further = numbers - step
+            then = self.left(further, rest)
+            is_less = np.square(then).sum(axis=1) < np.square(left).sum(axis=1)
+            numbers = np.where(is_less[:, None], further, numbers)
+            left = np.where(is_less[:, None], then, left)
+            damping = np.where(is_less, damping / 10, damping * 10)
+        return numbers
 
 
 def _powers(columns: Columns, j: int) -> Iterator[_Power]:
@@ -162,7 +228,10 @@ def _powers_of(x: Array, leaf: Tree, w: Array, exponent: Tree) -> Iterator[_Powe
         size,
     )
     yield _Power(
-        lambda log_c: w * (log_c + np.log(x)), written(leaf, 0.0, exponent), size
+        lambda log_c: w * (log_c + np.log(x)),
+        written(leaf, 0.0, exponent),
+        size,
+        is_product=True,
     )
     yield _Power(
         lambda log_c: np.log1p(np.exp(log_c) * inner) / w,
