@@ -7,7 +7,7 @@ transforms of the target at once; the best pairs are tuned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from sklearn_chatsr.proposers.basis.beside_lines import (
     times,
 )
 from sklearn_chatsr.proposers.basis.column_powers import LARGEST, exponents_in, inverse
+from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
 from sklearn_chatsr.proposers.basis.formulations import Sum
 from sklearn_chatsr.proposers.basis.openings import tuned
 from sklearn_chatsr.proposers.basis.quotients import orthonormal_basis
@@ -98,9 +99,10 @@ def powers_with_open_bases(task: Task, j: int) -> Iterator[Sum]:
         The column in the exponent.
     """
     columns, y, n = task.columns, task.y, task.n_fit
-    if len(columns) > _MOST_COLUMNS:
-        return
     line = line_in(columns)
+    # In every fit there are the line, two terms and two numbers.
+    if len(columns) > _MOST_COLUMNS or len(line) + 4 > n - SPARE_ROWS:
+        return
     base = orthonormal_basis(line.values[:, :n])
     factors = line.take(np.array([0, 1 + j]))
     transforms = [t for t in task.transforms if t.name in _BEHIND]
@@ -108,36 +110,20 @@ def powers_with_open_bases(task: Task, j: int) -> Iterator[Sum]:
     targets = np.array([t.forward(y)[:n] for t in transforms])
     usable, rest = left_beside(targets, base)
     rest = rest / np.linalg.norm(rest, axis=1, keepdims=True)
-
-    factors_at_fit = factors.values[:, :n]
-    found: list[tuple[float, int, int, Array]] = []
-    searched = list(_powers(columns.rows(np.arange(n)), j))
-    for number, power in enumerate(searched):
-        starts = power.starts()
-        if len(starts):
-            fit = _Fit(power, base, factors_at_fit)
-            told = np.square(rest @ fit.directions(starts)).sum(axis=2)
-            best = np.argsort(-told, axis=0, kind="stable")[: _STARTS // len(columns)]
-            of_target = np.tile(np.arange(len(rest)), len(best))
-            numbers = fit.improved(starts[best.ravel()], rest[of_target])
-            shares = np.linalg.norm(fit.left(numbers, rest[of_target]), axis=1)
-            ranked = zip(shares, of_target, numbers, strict=True)
-            found += [(float(s), number, int(t), at) for s, t, at in ranked]
-    found.sort(key=lambda item: item[0])
-    for share, number, t, numbers in found[:_TUNED]:
-        if share > _NEAR:
-            return
-        fit = _Fit(searched[number], base, factors_at_fit)
+    at_fit = columns.rows(np.arange(n))
+    fits = [_Fit(power, base, factors.values[:, :n]) for power in _powers(at_fit, j)]
+    for number, t, numbers in _likely(fits, rest, _STARTS // len(columns)):
+        fit = fits[number]
 
         def left(numbers: Array, fit: _Fit = fit, t: int = t) -> Array:
             return rest_of(rest[t], fit.directions(numbers[None])[0])
 
         numbers = tuned(left, numbers, _MOST_EVALUATIONS)
         if np.linalg.norm(left(numbers)) < LAW:
-            [m] = fit.power.factors(numbers[None])
-            c, m = _plain(float(np.exp(numbers[0]))), _plain(float(m))
+            c = _plain(float(np.exp(numbers[0])))
+            m = _plain(float(fit.power.factors(numbers[None])[0]))
             power = list(_powers(columns, j))[number]
-            values = power.values(np.array([np.log(c)]), np.array([m]))
+            values = power.values(np.log([c]), np.array([m]))
             terms = times(factors, values, power.tree(c, m))
             beside = line.take(np.arange(1, len(line)))
             yield Sum(transforms[usable[t]], y, Terms.join([beside, terms]), n)
@@ -165,7 +151,7 @@ class _Fit:
     def _added(self, numbers: Array) -> Array:
         factors = self.power.factors(numbers)[:, None]
         values = self.power.values(numbers[:, :1], factors)
-        values[~np.isfinite(values).all(axis=1)] = 0.0
+        values[~(values.max(axis=1) < np.exp(LARGEST))] = 0.0
         return values[:, None] * self.factors
 
     def directions(self, numbers: Array) -> Array:
@@ -177,8 +163,8 @@ class _Fit:
         free = rest_of(self._added(numbers), self.base)
         free /= np.maximum(np.linalg.norm(free, axis=2, keepdims=True), 1e-300)
         square = free @ free.swapaxes(1, 2) + _RIDGE * np.eye(len(self.factors))
-        fit = np.linalg.solve(square, free @ rest[:, :, None])
-        return np.asarray(rest - (fit.swapaxes(1, 2) @ free)[:, 0])
+        fit = _solved(square, (free @ rest[:, :, None])[:, :, 0])
+        return np.asarray(rest - (fit[:, None] @ free)[:, 0])
 
     def improved(self, numbers: Array, rest: Array) -> Array:
         """Take some steps of Levenberg and Marquardt for all pairs of numbers."""
@@ -195,14 +181,39 @@ class _Fit:
             square = slopes @ slopes.swapaxes(1, 2)
             ridge = damping[:, None] * np.einsum("skk->sk", square) + 1e-300
             square = square + ridge[:, :, None] * np.eye(2)
-            step = np.linalg.solve(square, slopes @ left[:, :, None])[:, :, 0]
-            further = numbers - step
+            further = numbers - _solved(square, (slopes @ left[:, :, None])[:, :, 0])
             then = self.left(further, rest)
             is_less = np.square(then).sum(axis=1) < np.square(left).sum(axis=1)
             numbers = np.where(is_less[:, None], further, numbers)
             left = np.where(is_less[:, None], then, left)
             damping = np.where(is_less, damping / 10, damping * 10)
         return numbers
+
+
+def _solved(square: Array, right: Array) -> Array:
+    """Solve pairs of equations; those without a solution are no error."""
+    (a, b), (_, d) = square[:, 0].T, square[:, 1].T
+    first, second = right.T
+    sides = np.column_stack([d * first - b * second, a * second - b * first])
+    return np.asarray(sides / (a * d - b * b)[:, None])
+
+
+def _likely(
+    fits: Sequence[_Fit], rest: Array, n_starts: int
+) -> list[tuple[int, int, Array]]:
+    """Give powers and rows of `rest` of which little is left, with the numbers."""
+    found: list[tuple[float, int, int, Array]] = []
+    for number, fit in enumerate(fits):
+        starts = fit.power.starts()
+        told = np.square(rest @ fit.directions(starts)).sum(axis=2)
+        best = np.argsort(-told, axis=0, kind="stable")[:n_starts]
+        of_row = np.tile(np.arange(len(rest)), len(best))
+        improved = fit.improved(starts[best.ravel()], rest[of_row])
+        shares = np.linalg.norm(fit.left(improved, rest[of_row]), axis=1)
+        for k in np.flatnonzero(shares < _NEAR):
+            found.append((float(shares[k]), number, int(of_row[k]), improved[k]))
+    found.sort(key=lambda item: item[0])
+    return [(number, t, numbers) for _, number, t, numbers in found[:_TUNED]]
 
 
 def _powers(columns: Columns, j: int) -> Iterator[_Power]:
