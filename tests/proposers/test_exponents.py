@@ -110,8 +110,16 @@ def test_smooth_functions_without_such_a_law_are_left_alone(n_columns):
         assert not list(laws_with_columns_in_exponents(task, lambda: False))
 
 
-def test_rows_that_are_not_fitted_must_confirm_a_law():
-    _, X, y = drawn("(2 + x1*x2)^(1/x1)")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(2 + x1*x2)^(1/x1)",
+        "2*x1 - (1 + x1^x2)^(1/x2)",
+        "(x1/5)/(1 - (1 + x1/5)^(-5*x2))",
+    ],
+)
+def test_rows_that_are_not_fitted_must_confirm_a_law(text):
+    _, X, y = drawn(text)
     y[200:] += 1e-6
 
     task = Task(Columns.of(X), y, lambda tree: [tree], 128, 12)
@@ -141,5 +149,75 @@ def test_a_share_is_what_it_is_in_the_units_of_the_data():
     law, X, y = drawn("1/(1 + (x1/(1 + x2))^x3)")
 
     found = exact(X, y, scale=0.1)
+
+    assert min(e.size for e in found) <= law.size + 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 + 0.6*x1 - 1.5*(1 + x1^x2)^(1/x2)",
+        "x1 + 2*x3 - (x1^x2 + x3^x2)^(1/x2)",
+        "(3*x1 - (1 + x1^x2)^(1/x2))/(x1 + 4)",
+        "exp(-(0.9*x2 + 0.4)*(x1^(1/x2) - 1))",
+        "1/(x1 + (0.7*x2 - 3)*(1 + x1)^(-x2))",
+        "x1/(2 - (1 + x1)^(-x2))",
+    ],
+)
+def test_a_power_or_mean_times_a_line_is_found_beside_a_line(text):
+    law, X, y = drawn(text)
+
+    found = exact(X, y)
+
+    assert found
+    assert min(e.size for e in found) <= law.size + 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1^(2*x2)/(x1^x2 + (1 - x1)^x2)^(1/x2)",
+        "x3*(1 - x1)^x2/(1 + x1^x2)^(1/x2)",
+        "1 - (1 - x1^x2)^(1.5*x3)",
+        "1/(1 + x2*(x1^x3 + (1 - x1)^x3)^x2)",
+    ],
+)
+def test_a_sum_of_powers_to_a_power_may_be_a_factor(text):
+    law, X, y = drawn(text, 0.05, 0.95)
+
+    found = exact(X, y)
+
+    assert min(e.size for e in found) <= law.size + 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1/(1 - 0.8*x1*(1 + x1)^(-x2))",
+        "x2/(1 - (x1/(1 + x1))^(0.7*x2))",
+        "x1*exp(x2*(0.4*x1)^x2)",
+    ],
+)
+def test_a_product_to_a_power_is_found_behind_a_column_over_the_target(text):
+    law, X, y = drawn(text)
+
+    found = exact(X, y)
+
+    assert min(e.size for e in found) <= law.size + 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(x1/5)/(1 - (1 + x1/5)^(-5*x2))",
+        "2*x1 + 0.8*x2 - (1 + 0.3*x1^x2)^(1/x2)",
+        "x2*(1 - (1 + 2*x1)^(-x2))",
+        "exp(-(1.4*x2 - 0.6)*((x1/8)^(1/x2) - 1))",
+    ],
+)
+def test_numbers_inside_such_a_power_are_tuned(text):
+    law, X, y = drawn(text)
+
+    found = exact(X, y)
 
     assert min(e.size for e in found) <= law.size + 3

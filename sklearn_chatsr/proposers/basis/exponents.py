@@ -4,7 +4,8 @@ In ``y = c*P^(1/x1)`` the target to the power of ``x1`` is ``P`` times a power o
 a polynomial, or a quotient of polynomials, is found by one regression for each form of
 the exponent, and ``c`` is looked for on a line. Powers of the other columns with the
 same exponent may be in it, as in the mean of order ``x1``. In ``y = (a*x2*x3)^x1`` the
-logarithm of the target is linear in products of columns and logarithms.
+logarithm of the target is linear in products of columns and logarithms. What comes
+before these stands beside lines (`beside_lines`), or has numbers inside (`open_bases`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.beside_lines import powers_beside_lines, rest_of
+from sklearn_chatsr.proposers.basis.column_powers import LARGEST
 from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
 from sklearn_chatsr.proposers.basis.formulations import (
     Formulation,
@@ -26,8 +29,10 @@ from sklearn_chatsr.proposers.basis.formulations import (
     Sum,
 )
 from sklearn_chatsr.proposers.basis.monomials import polynomial
+from sklearn_chatsr.proposers.basis.open_bases import powers_with_open_bases
 from sklearn_chatsr.proposers.basis.power_products import (
     products_to_columns,
+    products_with_sums,
     shares_to_columns,
 )
 from sklearn_chatsr.proposers.basis.quotients import (
@@ -54,7 +59,7 @@ _EXPONENTS: tuple[tuple[Callable[[Array], Array], Callable[[Tree], Tree]], ...] 
     (lambda x: x + 1, lambda t: ("add", t, "1")),
     (lambda x: x / (x + 1), lambda t: ("div", t, ("add", t, "1"))),
 )
-_FEW, _LARGEST = 2, 60.0  # columns, or bases; size of a logarithm of a power
+_FEW = 2  # columns, or bases
 # Degrees of dividend and divisor, for powers of the target and for the target itself.
 _OF_POWERS, _OF_TARGET = ((1, 1), (2, 1), (2, 2)), ((2, 2), (3, 2))
 # Places where the factor in front is looked for, and how far beyond the target's range
@@ -103,7 +108,14 @@ def laws_with_columns_in_exponents(
             return
     if not 1 < len(task.columns) <= _MOST_COLUMNS:
         return
-    for look in (_of_polynomials, _of_powers, _of_functions):
+    for look in (
+        powers_beside_lines,
+        products_with_sums,
+        powers_with_open_bases,
+        _of_polynomials,
+        _of_powers,
+        _of_functions,
+    ):
         for j in range(len(task.columns)):
             if out_of_time():
                 return
@@ -144,7 +156,7 @@ class _Powers:
         for function, tree in _EXPONENTS:
             inner = function(x)
             size = np.abs(self.log_y / inner)
-            if np.isfinite(size).all() and size.max() < _LARGEST and np.ptp(inner) > 0:
+            if np.isfinite(size).all() and size.max() < LARGEST and np.ptp(inner) > 0:
                 exponents += [1 / inner, -1 / inner]
                 self._trees += [tree(leaf), ("neg", tree(leaf))]
         self.exponents = np.array(exponents).reshape(len(exponents), len(y))
@@ -210,7 +222,7 @@ def _with_powers(columns: Columns, j: int) -> Iterator[Columns]:
         for i, (z, is_positive) in enumerate(
             zip(columns.values, columns.positive, strict=True)
         )
-        if i != j and is_positive and np.abs(np.log(z) * x).max() < _LARGEST
+        if i != j and is_positive and np.abs(np.log(z) * x).max() < LARGEST
     ]
     if not bases:
         return
@@ -262,7 +274,7 @@ def _sums(
         basis = orthonormal_basis(
             Terms.join([Terms.one(len(task.y)), terms]).values[:, :n]
         )
-        left = np.linalg.norm(_rest(values, basis), axis=2)
+        left = np.linalg.norm(rest_of(values, basis), axis=2)
         found = [(int(k), 0.0) for k in np.flatnonzero(left[:, 0] < _LAW * np.sqrt(n))]
         if is_scanned and not found:
             for k, at in zip(*np.nonzero(_dips(left[:, 1:])), strict=True):
@@ -271,12 +283,6 @@ def _sums(
                     found.append((int(k), place))
         for k, place in found:
             yield Sum(powers.at(k, place), task.y, terms, n)
-
-
-def _rest(values: Array, basis: Array) -> Array:
-    for _ in range(2):  # since little is left
-        values = values - (values @ basis) @ basis.T
-    return values
 
 
 def _dips(left: Array) -> npt.NDArray[np.bool_]:
@@ -293,7 +299,7 @@ def _deepest(powers: _Powers, k: int, places: Array, basis: Array) -> float | No
     def left(place: float) -> float:
         log_y = powers.log_y[: len(basis)] - place
         values = np.exp(powers.exponents[k, : len(basis)] * log_y)
-        rest = _rest(values / np.linalg.norm(values), basis)
+        rest = rest_of(values / np.linalg.norm(values), basis)
         return float(np.linalg.norm(rest))
 
     if left(places[1]) < _LAW:

@@ -1,4 +1,7 @@
-"""Products of powers whose exponents are columns: their logarithm is bilinear."""
+"""Products of powers whose exponents are columns: their logarithm is bilinear.
+
+Bases are columns, their distances from one, and a sum of powers with one exponent.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from fractions import Fraction
 import numpy as np
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.beside_lines import laws_among, line_in
+from sklearn_chatsr.proposers.basis.column_powers import bases_of, sums_of_powers
 from sklearn_chatsr.proposers.basis.dense import SPARE_ROWS
 from sklearn_chatsr.proposers.basis.formulations import Hit, Sum
+from sklearn_chatsr.proposers.basis.quotients import orthonormal_basis
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import (
     Array,
@@ -67,8 +73,12 @@ class PowerProduct(Sum):
         table = coefficients.reshape(len(self.exponents), len(self.bases))
         whole: Tree = "1"
         for exponent, row in zip(self.exponents.trees, table, strict=True):
-            part = self._power(row, exponent, exact)
-            if part != "1":
+            # Powers that are all below the bar are a divisor.
+            is_below = not row[0] and bool(np.all(row <= 0))
+            part = self._power(-row if is_below else row, exponent, exact)
+            if part != "1" and is_below:
+                whole = ("inv", part) if whole == "1" else ("div", whole, part)
+            elif part != "1":
                 whole = part if whole == "1" else ("mul", whole, part)
         return [self.link.tree(whole)]
 
@@ -135,6 +145,13 @@ _OF_SHARES = (
         lambda y: 1 / (1 - y),
         lambda t: ("sub", "1", ("exp", ("neg", t))),
     ),
+    Transform(
+        "1-y",
+        lambda y: 1 - y,
+        lambda q: 1 - q,
+        lambda y: -np.ones_like(y),
+        lambda t: ("sub", "1", t),
+    ),
 )
 
 
@@ -149,6 +166,17 @@ def _share_of(whole: Array, tree: Tree, inner: Transform) -> Transform:
     )
 
 
+def _share_in(part: Array, tree: Tree, inner: Transform) -> Transform:
+    """Apply a transform to what is a share of the target, over the target."""
+    return Transform(
+        f"{inner.name} of the share in",
+        lambda y: inner.forward(part[: len(y)] / y),
+        lambda q: part[: len(q)] / inner.inverse(q),
+        lambda y: inner.slope(part[: len(y)] / y) * part[: len(y)] / np.square(y),
+        lambda t: ("div", tree, inner.tree(t)),
+    )
+
+
 def products_to_columns(task: Task) -> Iterator[PowerProduct]:
     """Give the target's logarithm as a bilinear form, where there are rows enough.
 
@@ -157,18 +185,61 @@ def products_to_columns(task: Task) -> Iterator[PowerProduct]:
     task : Task
         What is to be explained, with columns in units of the data.
     """
-    if np.all(task.y > 0) or np.all(task.y < 0):
-        yield from _products(task, _size(float(np.sign(task.y[0]))))
+    for link in _sizes(task):
+        yield from _products(task, link)
 
 
 def shares_to_columns(task: Task) -> Iterator[PowerProduct]:
     """Give the same for what is behind a share: of one, or of a positive column.
+
+    Or for one or a column that is a share of the target.
 
     Parameters
     ----------
     task : Task
         What is to be explained, with columns in units of the data.
     """
+    for link in _shares(task):
+        yield from _products(task, link)
+
+
+def products_with_sums(task: Task, j: int) -> Iterator[PowerProduct]:
+    """Give the same with a sum of powers of one exponent as a base, where it is exact.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained, with columns in units of the data.
+    j : int
+        The column that, or whose inverse, is the exponent in the sum.
+    """
+    n, columns = task.n_fit, task.columns
+    inverse = Terms(1 / columns.values[[j]], [("inv", columns.leaves[j])], np.ones(1))
+    exponents = Terms.join([line_in(columns), inverse])
+    bases = _bases(columns, beside_one=True)
+    sums = sums_of_powers(columns, j).usable()
+    links = [*_sizes(task), *_shares(task)]
+    most = min(n - SPARE_ROWS, _MOST_TERMS)
+    if not (sums and links) or len(exponents) * (1 + len(bases)) > most:
+        return
+    at_fit = exponents.values[:, None, :n]
+    known = (at_fit * np.log(bases.values[:, :n])).reshape(-1, n)
+    added = at_fit * np.log(sums.values[:, :n])
+    transforms = [_logarithm_of(link) for link in links]
+    found = laws_among(
+        transforms, task.y, orthonormal_basis(known), added.transpose(1, 0, 2)
+    )
+    for index, k in found:
+        extended = Terms.join([bases, sums.take(np.array([k]))])
+        yield PowerProduct(task, extended, exponents, links[index])
+
+
+def _sizes(task: Task) -> list[Transform]:
+    is_of_one_sign = bool(np.all(task.y > 0) or np.all(task.y < 0))
+    return [_size(float(np.sign(task.y[0])))] if is_of_one_sign else []
+
+
+def _shares(task: Task) -> Iterator[Transform]:
     # What the number 1 is, in units of the target.
     unit = 1.0 / abs(number_in(task.wrap("1")[0]))
     wholes = [(np.full(len(task.y), unit), snap(unit, True))]
@@ -176,40 +247,22 @@ def shares_to_columns(task: Task) -> Iterator[PowerProduct]:
         wholes.append((unit * x, multiplied(snap(unit, True), leaf)))
     for whole, tree in wholes:
         if np.all(task.y > 0) and np.all(task.y < whole):
-            for inner in _OF_SHARES:
-                yield from _products(task, _share_of(whole, tree, inner))
+            yield from (_share_of(whole, tree, inner) for inner in _OF_SHARES)
+        elif np.all(whole > 0) and np.all(task.y > whole):
+            yield from (_share_in(whole, tree, inner) for inner in _OF_SHARES)
 
 
 def _products(task: Task, link: Transform) -> Iterator[PowerProduct]:
-    y, columns = task.y, task.columns
-    one = Terms.one(len(y))
-    exponents = Terms.join(
-        [one, Terms(columns.values, columns.leaves, np.ones(len(columns)))]
-    )
-    e = Terms(np.full((1, len(y)), np.e), [("exp", "1")], np.zeros(1))
+    exponents = line_in(task.columns)
     most = min(task.n_fit - SPARE_ROWS, _MOST_TERMS)
     for beside_one in (True, False):
-        bases = Terms.join([e, _bases(columns, beside_one)])
+        bases = _bases(task.columns, beside_one)
         if len(bases) > 1 and len(exponents) * len(bases) <= most:
             yield PowerProduct(task, bases, exponents, link)
             return
 
 
 def _bases(columns: Columns, beside_one: bool) -> Terms:
-    """Give columns, and distances of columns from one, that are positive."""
-    values: list[Array] = []
-    trees: list[Tree] = []
-    for x, leaf in zip(columns.values, columns.leaves, strict=True):
-        options: list[tuple[Array, Tree]] = [(x, leaf)]
-        if beside_one:
-            options += [
-                (1 + x, ("add", "1", leaf)),
-                (1 - x, ("sub", "1", leaf)),
-                (x - 1, ("sub", leaf, "1")),
-            ]
-        for base, tree in options:
-            if np.all(base > 0):
-                values.append(base)
-                trees.append(tree)
-    table = np.array(values).reshape(len(trees), columns.values.shape[1])
-    return Terms(table, trees, np.ones(len(trees)))
+    """Give `e`, columns, and perhaps their distances from one."""
+    e = Terms(np.full((1, columns.values.shape[1]), np.e), [("exp", "1")], np.zeros(1))
+    return Terms.join([e, bases_of(columns, beside_one=beside_one)])
