@@ -154,10 +154,10 @@ class BasisProposer:
             yield first_look(*part.tasks, out_of_time)
             yield from look_at_few_terms(part.tasks[0], out_of_time)
         yield from look_at_few_terms(tasks[0], out_of_time)
-        yield from unless(is_likely, second_look(tasks[0], out_of_time))
         if not problem.is_solved():
             # Nothing else comes to as many terms, and this is seen at once.
             yield from separable([(columns, y, whole)], out_of_time, clearly=True)
+        yield from unless(is_likely, second_look(tasks[0], out_of_time))
         if problem.seconds_left() > _ENOUGH and not problem.is_solved():
             reductions = reduced_by_slopes(columns, y, parts, out_of_time)
             parts = reductions.parts
