@@ -186,7 +186,8 @@ def test_looks_for_laws_without_noise_wait_where_there_is_noise_or_little_time(
         if looked or ended > 4:
             break
 
-    assert looked == [turns]
+    # Smaller problems may have theirs before anything is proposed.
+    assert looked[0] == turns
 
 
 def test_proposing_ends_at_the_deadline():
