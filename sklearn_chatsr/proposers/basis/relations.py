@@ -230,12 +230,9 @@ def _sums(
         b = float(p) * along_z * x[:n_rows] ** float(p - 1)
         for coefficient in _short(b / a):
             missed = _missed(b, float(coefficient) * a)
-            complexity = 1 + _length(coefficient) + 2 * (p != 1) + 2 * (q != 1)
-            if p == q:
-                complexity -= (p != 1) * 2
+            complexity = 1 + _length(coefficient) + 2 * len({p, q} - {Fraction(1)})
             at = partial(of, p, q)
-            smaller = at(coefficient)
-            yield Relation(missed, complexity, smaller, coefficient, at)
+            yield Relation(missed, complexity, at(coefficient), coefficient, at)
 
 
 def _exponents(ratio: Array, x: Array, z: Array) -> list[tuple[Fraction, Fraction]]:

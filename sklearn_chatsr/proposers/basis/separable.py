@@ -451,7 +451,6 @@ def _lines_below(
     products: list[Tree] = [
         tree if factor == "1" else ("mul", tree, factor)
         for factor, tree in zip(factors, trees, strict=True)
-        if tree != 0.0
     ]
     whole = products[0]
     for tree in products[1:]:
