@@ -13,7 +13,7 @@ from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression, with_integers, without_idle_addends
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.selection import Archive, Candidate, best_in_general
-from sklearn_chatsr.selection.few_rows import are_lucky
+from sklearn_chatsr.selection.luck import are_lucky
 
 _FINAL_ROWS = 100_000
 _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond

@@ -240,18 +240,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         if "model" in self.proposers:
             find_checkpoint(self.model)  # refused now, not after the other searches
         rules = self._rules(X.shape[1])
-        prompt = self.prompt if self.prompt and self.prompt.strip() else None
-        if prompt and not parse_prompt(prompt, self.labels_):
-            shown = prompt
-            if len(shown) > _LONGEST_SHOWN:
-                shown = f"{shown[: _LONGEST_SHOWN - 3]}..."
-            warnings.warn(
-                f"Nothing in prompt={shown!r} was understood: it goes to the "
-                "model as it is. Understood are texts such as 'periodic in "
-                f"{self.labels_[0]} and contains no logarithm', or 'a decay'.",
-                UserWarning,
-                stacklevel=3,
-            )
+        prompt = self._told()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
         columns = select_columns(X, y, weight, seed, rules)
@@ -340,6 +329,24 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             items.append(Property("size", (str(self.max_size),)))
         labels = [self._label(j) for j in range(n_columns)]
         return Constraints.read(items, labels) if items else None
+
+    def _told(self) -> str | None:
+        """Give the prompt, unless it is blank; warn where nothing is understood."""
+        prompt = self.prompt
+        if not (prompt and prompt.strip()):
+            return None
+        if not parse_prompt(prompt, self.labels_):
+            shown = prompt
+            if len(shown) > _LONGEST_SHOWN:
+                shown = f"{shown[: _LONGEST_SHOWN - 3]}..."
+            warnings.warn(
+                f"Nothing in prompt={shown!r} was understood: it goes to the "
+                "model as it is. Understood are texts such as 'periodic in "
+                f"{self.labels_[0]} and contains no logarithm', or 'a decay'.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return prompt
 
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)

@@ -14,7 +14,7 @@ from sklearn_chatsr.selection import (
     cross_validated_errors,
     resolution_floor,
 )
-from sklearn_chatsr.selection.few_rows import are_lucky, most_central, shrunken_line
+from sklearn_chatsr.selection.few_rows import most_central, shrunken_line
 
 
 def table(n_rows, noise, seed=0):
@@ -210,25 +210,6 @@ def test_a_formula_that_is_wild_beyond_the_rows_stays_if_no_other_comes_near(
     chosen = most_central([pole, line], errors, X, y, formulas_alone=True)
 
     assert (chosen == pole) == is_kept
-
-
-def test_a_long_formula_for_a_few_large_targets_is_lucky():
-    # Two of the rows are nine tenths of the variance.
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(1150, 3))
-    y = np.exp(2 * X[:, 0] + rng.normal(size=1150))
-    X, y = X[:150], y[:150]
-    burst = Expression.from_infix(
-        "pi + x1*(x1 + 4) + 1.85489e-13*exp(2*(x3 - x2) + 39.343*sin(0.543692*x1))"
-    )
-    short = Expression.from_infix("exp(2*x1 - x2*x3)")
-    line = Expression.from_infix("22.2*x1 + 1.1*x2 + 0.3*x3 + 13.3")
-    law = burst.evaluate(X) * (1 + 0.1 * rng.normal(size=150))
-
-    assert are_lucky([short, burst, line], X, y).tolist() == [False, True, False]
-    assert are_lucky([burst], X, y, np.full(150, 0.3))[0]
-    # It predicts the other rows as well.
-    assert not are_lucky([burst], X, law)[0]
 
 
 def test_a_saturation_is_judged_where_its_column_is_positive():

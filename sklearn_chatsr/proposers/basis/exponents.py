@@ -19,7 +19,11 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.beside_lines import powers_beside_lines, rest_of
+from sklearn_chatsr.proposers.basis.beside_lines import (
+    LAW,
+    powers_beside_lines,
+    rest_of,
+)
 from sklearn_chatsr.proposers.basis.column_powers import LARGEST
 from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
 from sklearn_chatsr.proposers.basis.formulations import (
@@ -65,7 +69,6 @@ _OF_POWERS, _OF_TARGET = ((1, 1), (2, 1), (2, 2)), ((2, 2), (3, 2))
 # Places where the factor in front is looked for, and how far beyond the target's range
 # of logarithms; a dip is so much deeper than the places next but one.
 _SCANNED, _BEYOND, _DEEPER = 40, 2.0, 0.5
-_LAW = 1e-9  # share of the length of a target that is left
 _MOST_EVALUATIONS = 80
 _EXACT, _MOST_IN_USE = 1e-22, 10  # share of the variance that is missed; terms
 
@@ -275,7 +278,7 @@ def _sums(
             Terms.join([Terms.one(len(task.y)), terms]).values[:, :n]
         )
         left = np.linalg.norm(rest_of(values, basis), axis=2)
-        found = [(int(k), 0.0) for k in np.flatnonzero(left[:, 0] < _LAW * np.sqrt(n))]
+        found = [(int(k), 0.0) for k in np.flatnonzero(left[:, 0] < LAW * np.sqrt(n))]
         if is_scanned and not found:
             for k, at in zip(*np.nonzero(_dips(left[:, 1:])), strict=True):
                 place = _deepest(powers, int(k), places[at + 2 : at + 5], basis)
@@ -302,7 +305,7 @@ def _deepest(powers: _Powers, k: int, places: Array, basis: Array) -> float | No
         rest = rest_of(values / np.linalg.norm(values), basis)
         return float(np.linalg.norm(rest))
 
-    if left(places[1]) < _LAW:
+    if left(places[1]) < LAW:
         return float(places[1])
     best = minimize_scalar(
         left,
@@ -310,7 +313,7 @@ def _deepest(powers: _Powers, k: int, places: Array, basis: Array) -> float | No
         method="golden",
         options={"xtol": 1e-15, "maxiter": _MOST_EVALUATIONS},
     )
-    return float(best.x) if best.fun < _LAW else None
+    return float(best.x) if best.fun < LAW else None
 
 
 def _quotients(

@@ -70,38 +70,20 @@ def fit_process(
     if start is None:
         start = np.full(n_columns + 1, np.log(_WIDTH * np.sqrt(n_columns)))
         start[-1] = _RIDGE
+    likelihood = _Likelihood(features, standard)
     found = minimize(
-        _Likelihood(features, standard).minus_log,
+        likelihood.minus_log,
         start,
         jac=True,
         method="L-BFGS-B",
         bounds=[_WIDTHS] * n_columns + [_RIDGES],
         options={"maxfun": most},
     )
-    return _at(found.x, features, standard, size)
-
-
-def _kernel(parameters: Array, features: Array) -> tuple[Array, Array]:
-    """Give the correlation of every two rows, and columns in units of the widths."""
-    scaled = features * np.exp(-parameters[:-1])
-    squares = np.sum(scaled * scaled, axis=1)
-    distance = squares[:, None] + squares - 2.0 * (scaled @ scaled.T)
-    return np.exp(-0.5 * np.maximum(distance, 0.0)), scaled
-
-
-def _inverse(correlation: Array, ridge: float) -> Array | None:
-    """Invert what the rows have in common."""
-    whole = correlation + _OFFSET
-    whole[np.diag_indices(len(whole))] += ridge + _ROUNDING
-    root, failed = lapack.dpotrf(whole, lower=1)
-    if failed:
-        return None
-    inverse, _ = lapack.dpotri(root, lower=1)
-    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T, np.float64)
+    return likelihood.process(found.x, size)
 
 
 class _Likelihood:
-    """The likelihood of a process; what is large is allocated once.
+    """The likelihood of a process, and the process; what is large is allocated once.
 
     Parameters
     ----------
@@ -117,10 +99,49 @@ class _Likelihood:
         self._correlation, self._inverse = np.empty((n, n)), np.empty((n, n), order="F")
         self._product = np.empty((n, n))
         self._below = np.tri(n, k=-1)
+        self._half_log_determinant = 0.0
 
     def minus_log(self, parameters: Array) -> tuple[float, Array]:
         """Give it with the best variance of the process, and its gradient."""
-        target, correlation, pull = self._target, self._correlation, self._inverse
+        scaled = self._invert(parameters)
+        if scaled is None:
+            return 1e10, np.zeros_like(parameters)
+        target, pull = self._target, self._inverse
+        weights = blas.dsymv(1.0, pull, target, lower=1)
+        variance = float(target @ weights) / len(target)
+        value = 0.5 * len(target) * np.log(variance) + self._half_log_determinant
+        gradient = np.empty_like(parameters)
+        trace = np.trace(pull) - float(weights @ weights) / variance
+        gradient[-1] = 0.5 * float(np.exp(parameters[-1])) * trace
+        np.multiply.outer(weights, weights / variance, out=self._product)
+        pull -= self._product
+        pull *= self._correlation
+        pull *= self._below
+        both = pull.sum(axis=0) + pull.sum(axis=1)
+        gradient[:-1] = both @ scaled**2
+        gradient[:-1] -= 2.0 * np.sum(scaled * (pull @ scaled), axis=0)
+        return float(value), gradient
+
+    def process(self, parameters: Array, size: float) -> Process | None:
+        """Give the process of some parameters; its target was divided by a size."""
+        scaled = self._invert(parameters)
+        if scaled is None:
+            return None
+        weights = blas.dsymv(1.0, self._inverse, self._target, lower=1)
+        left = size * weights / self._inverse.diagonal()
+        pulls = self._correlation * weights
+        slopes = pulls @ scaled - scaled * pulls.sum(axis=1)[:, None]
+        return Process(parameters, left, size * slopes * np.exp(-parameters[:-1]))
+
+    def _invert(self, parameters: Array) -> Array | None:
+        """Invert what the rows have in common, below the diagonal.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_columns) or None
+            The columns in units of the widths; None where there is no inverse.
+        """
+        correlation, inverse = self._correlation, self._inverse
         scaled = self._features * np.exp(-parameters[:-1])
         squares = np.sum(scaled * scaled, axis=1)
         np.matmul(scaled, scaled.T, out=correlation)
@@ -130,39 +151,11 @@ class _Likelihood:
         np.maximum(correlation, 0.0, out=correlation)
         correlation *= -0.5
         np.exp(correlation, out=correlation)
-        ridge = float(np.exp(parameters[-1]))
-        np.add(correlation, _OFFSET, out=pull)
-        pull[np.diag_indices(len(pull))] += ridge + _ROUNDING
-        _, failed = lapack.dpotrf(pull, lower=1, overwrite_a=1)
+        np.add(correlation, _OFFSET, out=inverse)
+        inverse[np.diag_indices(len(inverse))] += np.exp(parameters[-1]) + _ROUNDING
+        _, failed = lapack.dpotrf(inverse, lower=1, overwrite_a=1)
         if failed:
-            return 1e10, np.zeros_like(parameters)
-        root = pull.diagonal().copy()
-        lapack.dpotri(pull, lower=1, overwrite_c=1)
-        weights = blas.dsymv(1.0, pull, target, lower=1)
-        variance = float(target @ weights) / len(target)
-        gradient = np.empty_like(parameters)
-        trace = np.trace(pull) - float(weights @ weights) / variance
-        gradient[-1] = 0.5 * ridge * trace
-        np.multiply.outer(weights, weights / variance, out=self._product)
-        pull -= self._product
-        pull *= correlation
-        pull *= self._below
-        both = pull.sum(axis=0) + pull.sum(axis=1)
-        gradient[:-1] = both @ scaled**2
-        gradient[:-1] -= 2.0 * np.sum(scaled * (pull @ scaled), axis=0)
-        value = 0.5 * len(target) * np.log(variance) + np.log(root).sum()
-        return float(value), gradient
-
-
-def _at(
-    parameters: Array, features: Array, target: Array, size: float
-) -> Process | None:
-    correlation, scaled = _kernel(parameters, features)
-    inverse = _inverse(correlation, float(np.exp(parameters[-1])))
-    if inverse is None:
-        return None
-    weights = inverse @ target
-    left = size * weights / np.diag(inverse)
-    pulls = correlation * weights
-    slopes = pulls @ scaled - scaled * pulls.sum(axis=1)[:, None]
-    return Process(parameters, left, size * slopes * np.exp(-parameters[:-1]))
+            return None
+        self._half_log_determinant = float(np.log(inverse.diagonal()).sum())
+        lapack.dpotri(inverse, lower=1, overwrite_c=1)
+        return scaled

@@ -151,8 +151,7 @@ class BasisProposer:
         parts = [left for left in parts if len(left.columns)]
         looked_at = [self._part(left, number) for left in parts[:1]]
         for part in looked_at:
-            yield first_look(*part.tasks, out_of_time)
-            yield from look_at_few_terms(part.tasks[0], out_of_time)
+            yield from _quick_looks(part, out_of_time)
         yield from look_at_few_terms(tasks[0], out_of_time)
         if not problem.is_solved():
             # Nothing else comes to as many terms, and this is seen at once.
@@ -179,8 +178,7 @@ class BasisProposer:
             part = known[0] if known else self._part(left, number)
             few = part.tasks[0]
             if not known:
-                yield first_look(*part.tasks, out_of_time)
-                yield from look_at_few_terms(few, out_of_time)
+                yield from _quick_looks(part, out_of_time)
             yield from unless(is_likely, look_at_exponents(few, out_of_time))
             yield from unless(is_likely, _closer_look(few, out_of_time))
             if others_wait and not searches:
@@ -252,6 +250,12 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
+
+
+def _quick_looks(part: _Part, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:
+    """Yield what takes a second at most, where something is exact."""
+    yield first_look(*part.tasks, out_of_time)
+    yield from look_at_few_terms(part.tasks[0], out_of_time)
 
 
 def _closer_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:

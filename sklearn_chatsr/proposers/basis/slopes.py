@@ -103,9 +103,8 @@ def reduced_by_slopes(
         The target.
     parts : sequence of Remainder
         Smaller problems of one column at least that something else led to, the
-        smallest first. Where something
-        is predicted much better than the whole, those that are not are left out; the
-        first one that is, is where to go on from.
+        smallest first. Where something is predicted much better than the whole, those
+        that are not are left out; the first one that is, is where to go on from.
     out_of_time : callable
         Asked between steps.
     """
