@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -36,9 +37,9 @@ from sklearn_chatsr.proposers.basis.quotients import (
     quotients_with_a_wave,
 )
 from sklearn_chatsr.proposers.basis.sparse import sparse_sums
-from sklearn_chatsr.proposers.basis.task import Task, written
+from sklearn_chatsr.proposers.basis.task import Task, is_exact, written
 from sklearn_chatsr.proposers.basis.terms import Terms
-from sklearn_chatsr.proposers.basis.transforms import reflections
+from sklearn_chatsr.proposers.basis.transforms import Transform, reflections
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
 from sklearn_chatsr.proposers.basis.waves import waves
 
@@ -54,6 +55,7 @@ SMALL = Caps(
 _MOST_TERMS, _N_SINGLES, _N_PAIRS = 1500, 20, 40
 _IN_TRIPLES, _N_TRIPLES, _N_TRANSFORMS = 400, 30, 3
 _N_WRITTEN, _FEW_TERMS = 12, 8
+_ABOVE_PRODUCTS = ("log(y)", "log(1-y)")
 
 
 def first_look(
@@ -149,6 +151,38 @@ def second_look(task: Task, out_of_time: Callable[[], bool]) -> Iterator[list[Tr
         found += dense_roots_with_functions(task, out_of_time)
     if found:
         yield written(task, found)
+    else:
+        yield from _products_below(task, out_of_time)
+
+
+def _products_below(
+    task: Task, out_of_time: Callable[[], bool]
+) -> Iterator[list[Tree]]:
+    """Yield exponentials of exact products of powers with few other factors."""
+    for transform in task.transforms:
+        if transform.name not in _ABOVE_PRODUCTS or out_of_time():
+            continue
+        inner = replace(
+            task,
+            y=transform.forward(task.y),
+            wrap=partial(_wrapped, task, transform),
+            caps=SMALL,
+        )
+        if np.any(inner.y == 0):
+            continue
+        library = inner.library
+        product = Product(
+            inner.y, inner.columns, library.factors, library.addends, inner.n_fit
+        )
+        hits = products_of_few(product, out_of_time)
+        found = [(formulation, hit) for formulation, hit in hits if is_exact(hit)]
+        if found:
+            yield written(inner, found)
+            return
+
+
+def _wrapped(task: Task, transform: Transform, tree: Tree) -> Sequence[Tree]:
+    return task.wrap(transform.tree(tree))
 
 
 def third_look(

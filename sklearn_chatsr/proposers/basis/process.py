@@ -23,7 +23,9 @@ from sklearn_chatsr.proposers.basis.terms import Array
 _WIDTH = 1.0  # at the start, in units of the square root of the number of columns
 _WIDTHS, _RIDGES = (-2.5, 4.5), (-23.0, 0.0)  # bounds, as logarithms
 _RIDGE = -18.0
-_OFFSET = 100.0  # variance of the mean, in units of that of the target
+# Variance of the mean, and of functions beside the process, in units of that of the
+# target.
+_OFFSET, _BESIDE = 100.0, 4.0
 _ROUNDING = 1e-11
 
 
@@ -39,15 +41,22 @@ class Process:
         What each row misses where it is left out.
     slopes : ndarray of shape (n_rows, n_columns)
         Partial derivatives at the rows.
+    beside : ndarray of shape (n_rows,)
+        What the functions beside it make up of the target, less their mean.
     """
 
     parameters: Array
     left: Array
     slopes: Array
+    beside: Array
 
 
 def fit_process(
-    features: Array, target: Array, most: int, start: Array | None = None
+    features: Array,
+    target: Array,
+    most: int,
+    start: Array | None = None,
+    beside: Array | None = None,
 ) -> Process | None:
     """Fit a process; None where that cannot be done.
 
@@ -61,6 +70,8 @@ def fit_process(
         Number of evaluations of the likelihood.
     start : ndarray of shape (n_columns + 1,), optional
         Parameters to start with.
+    beside : ndarray of shape (n_rows, n_functions), optional
+        Functions whose sum, with any coefficients, may be in the target as well.
     """
     size = float(target.std())
     if not (np.isfinite(features).all() and np.isfinite(size) and size > 0):
@@ -70,7 +81,7 @@ def fit_process(
     if start is None:
         start = np.full(n_columns + 1, np.log(_WIDTH * np.sqrt(n_columns)))
         start[-1] = _RIDGE
-    likelihood = _Likelihood(features, standard)
+    likelihood = _Likelihood(features, standard, beside)
     found = minimize(
         likelihood.minus_log,
         start,
@@ -91,11 +102,19 @@ class _Likelihood:
         Standardised columns.
     target : ndarray of shape (n_rows,)
         What is modelled, standardised.
+    beside : ndarray of shape (n_rows, n_functions), optional
+        See `fit_process`.
     """
 
-    def __init__(self, features: Array, target: Array) -> None:
+    def __init__(
+        self, features: Array, target: Array, beside: Array | None = None
+    ) -> None:
         self._features, self._target = features, target
         n = len(target)
+        free = np.zeros((n, 0)) if beside is None else beside - beside.mean(axis=0)
+        directions, _ = np.linalg.qr(free)
+        self._beside = directions
+        self._linear = _OFFSET + _BESIDE * n * (directions @ directions.T)
         self._correlation, self._inverse = np.empty((n, n)), np.empty((n, n), order="F")
         self._product = np.empty((n, n))
         self._below = np.tri(n, k=-1)
@@ -131,7 +150,11 @@ class _Likelihood:
         left = size * weights / self._inverse.diagonal()
         pulls = self._correlation * weights
         slopes = pulls @ scaled - scaled * pulls.sum(axis=1)[:, None]
-        return Process(parameters, left, size * slopes * np.exp(-parameters[:-1]))
+        # What the process leaves: more precise than what the weights say themselves.
+        rest = self._target - self._correlation @ weights
+        beside = self._beside @ (self._beside.T @ rest)
+        slopes *= size * np.exp(-parameters[:-1])
+        return Process(parameters, left, slopes, size * beside)
 
     def _invert(self, parameters: Array) -> Array | None:
         """Invert what the rows have in common, below the diagonal.
@@ -151,7 +174,7 @@ class _Likelihood:
         np.maximum(correlation, 0.0, out=correlation)
         correlation *= -0.5
         np.exp(correlation, out=correlation)
-        np.add(correlation, _OFFSET, out=inverse)
+        np.add(correlation, self._linear, out=inverse)
         inverse[np.diag_indices(len(inverse))] += np.exp(parameters[-1]) + _ROUNDING
         _, failed = lapack.dpotrf(inverse, lower=1, overwrite_a=1)
         if failed:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
@@ -40,6 +41,7 @@ _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
 _AMPLE = 6.0  # seconds left, of which the others get enough even so
 _ENOUGH = 2.5  # seconds left, for processes
 _CLEAR = 1e-3  # relative error of rows that are left out, below which there is no noise
+_SATURATED = 1e-9  # what a share lacks of 1
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 
 
@@ -87,6 +89,7 @@ class BasisProposer:
         def out_of_time() -> bool:
             return problem.seconds_left() < _MARGIN
 
+        largest = problem.exact_size or problem.max_size
         seen: set[tuple[str, ...]] = set()
         search = self._trees(problem, rng, out_of_time)
         while not out_of_time():
@@ -98,7 +101,9 @@ class BasisProposer:
             batch = []
             for tree in trees:
                 expression = Expression.from_tree(tree)
-                small = expression.size <= (problem.exact_size or problem.max_size)
+                if expression.size > problem.max_size:
+                    expression = expression.simplify()
+                small = expression.size <= largest
                 if small and expression.tokens not in seen:
                     seen.add(expression.tokens)
                     batch.append(expression)
@@ -231,6 +236,10 @@ class BasisProposer:
         weight: Array | None,
     ) -> tuple[Task, Task | None]:
         """Set up the problem on few rows, and on many if there are more."""
+        informative = _off_limits(y)
+        if informative is not None:
+            columns, y = columns.rows(informative), y[informative]
+            weight = None if weight is None else weight[informative]
         n_rows = min(len(y), _FIT_ROWS + _CHECK_ROWS)
         if n_rows <= _FEW_ROWS:
             index, n_fit = np.tile(np.arange(n_rows), 2), n_rows
@@ -250,6 +259,17 @@ class BasisProposer:
             weight=None if weight is None else weight[index],
         )
         return few, wide
+
+
+def _off_limits(y: Array) -> npt.NDArray[np.intp] | None:
+    """Give the rows of a share that is not all but 1, if there are some of both.
+
+    What rounding leaves of 1 less the share tells nothing of how it gets there.
+    """
+    if y.min() < 0 or y.max() != 1:
+        return None
+    informative = np.flatnonzero(1.0 - y > _SATURATED)
+    return informative if len(informative) >= _FEW_ROWS else None
 
 
 def _quick_looks(part: _Part, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:

@@ -402,6 +402,11 @@ def _factors(x: Array, leaf: Tree) -> Iterator[tuple[Tree, Array]]:
         if np.isfinite(values).all() and np.all(values != 0):
             yield (name, leaf), values
             yield ("inv", (name, leaf)), 1.0 / values
+    for name, values in (("add", 1.0 + x), ("sub", 1.0 - x)):
+        # Of quotients and shares: what the other, or all without it, makes up.
+        if np.abs(values).min() > SPAN * np.abs(values).max():
+            yield (name, "1", leaf), values
+            yield ("inv", (name, "1", leaf)), 1.0 / values
 
 
 @np.errstate(all="ignore")

@@ -29,6 +29,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
 from sklearn_chatsr.proposers.basis.library import Caps
 from sklearn_chatsr.proposers.basis.smooth import (
+    coordinates,
     f_statistics,
     is_absent,
     standardised,
@@ -143,7 +144,9 @@ def _best_models(
         return []
     n_fit = int(_FIT_SHARE * len(y))
     most = n_fit // (_ROWS_PER_PARAMETER * len(table))
-    splines = [[_splines(x, n_fit, n) for x in table] for n in _KNOTS if n + 2 <= most]
+    # As logarithms where a column spans decades.
+    smooth = coordinates(table.T).T
+    splines = [[_splines(x, n_fit, n) for x in smooth] for n in _KNOTS if n + 2 <= most]
     models: list[_Model] = []
     if not splines:
         return models
@@ -346,9 +349,17 @@ def _missed(values: Array, target: Array, n_fit: int) -> float:
 
 @np.errstate(all="ignore")
 def _laws_of_one(
-    x: Array, values: Array, noise: float, out_of_time: Callable[[], bool]
+    x: Array,
+    values: Array,
+    noise: float,
+    out_of_time: Callable[[], bool],
+    *,
+    only_curves: bool = False,
 ) -> list[tuple[float, Tree]]:
     """Look for laws of one column behind the values of a function of it.
+
+    Usual curves come first, and stay the only ones where one of them is the law or no
+    others are asked for.
 
     Returns
     -------
@@ -377,7 +388,7 @@ def _laws_of_one(
             return False
         return noise < _PRECISE and fit.loss < _NEAR * noise * spread
 
-    if not any(map(is_law, fits)):
+    if not (only_curves or any(map(is_law, fits))):
         column = Columns(x[None], [variable(0)], (bool(np.all(x > 0)),))
         n_fit = min(128, int(0.7 * len(x)))
         task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)

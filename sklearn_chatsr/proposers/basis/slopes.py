@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.polynomial.legendre import legvander
 from scipy.optimize import minimize_scalar
 
+from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers.basis.process import Process, fit_process
 from sklearn_chatsr.proposers.basis.reductions import Remainder
 from sklearn_chatsr.proposers.basis.relations import RATIOS, Relation, relations
+from sklearn_chatsr.proposers.basis.separable import _laws_of_one as laws_of_one
+from sklearn_chatsr.proposers.basis.separable import _put as in_place
 from sklearn_chatsr.proposers.basis.smooth import DECADES
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
 
@@ -34,10 +38,16 @@ _GAIN, _LARGE_GAIN, _LARGE, _CLEARLY = 0.75, 0.97, 0.02, 0.2
 # Where a number is looked for, relative to two digits of it, and how closely; and how
 # much less well a shorter one may predict.
 _AROUND, _CLOSELY, _LIKEWISE = 0.06, 1e-4, 1.5
+# Relations that slopes miss by so little, where models miss so little, are tuned even
+# so, so many of them.
+_NEAR, _SHARP, _MOST_TUNED = 0.03, 1e-4, 1
 # Relations whose slopes miss more, as a share of themselves, are not tried; nor more
 # than so many.
 _VAGUE, _MOST_TRIED = 0.5, 16
 _MOST_NEW = 2  # problems
+# Functions of one column: degree of their model, share that their slopes may owe to
+# others, and how many columns and laws are tried where the process misses little.
+_DEGREE, _ALONE, _SMOOTH, _MOST_APART, _MOST_LAWS = 12, 0.1, 0.02, 3, 2
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,8 @@ def reduced_by_slopes(
     while len(found[-1].problem.columns) > 1 and not out_of_time():
         smaller = _smaller(modelled, found[-1], out_of_time)
         if smaller is None:
+            smaller = _without_function(modelled, found[-1], out_of_time)
+        if smaller is None:
             break
         found.append(smaller)
     # A large error that becomes no small one may be that of another law.
@@ -152,21 +164,91 @@ def _smaller(
 ) -> _Model | None:
     """Give a problem with a column less that is predicted better, if there is one."""
     gain = _GAIN if model.error < _LARGE else _LARGE_GAIN
-    limit = max(gain * model.error, _PERFECT)
+    limit = max(gain * model.error, modelled.floor)
     tried: list[tuple[_Model, Relation]] = []
+    n_tuned = 0
     found = [r for r in relations(model.problem, model.slopes) if r.missed < _VAGUE]
     found.sort(key=lambda r: r.missed * r.complexity)
     for relation in found[:_MOST_TRIED]:
         if out_of_time():
             break
         other = modelled(relation.smaller, model, likewise=True)
-        if other is not None and other.error < limit:
+        if other is None:
+            continue
+        is_near = relation.missed < _NEAR and model.error < _SHARP
+        if other.error >= limit and is_near and n_tuned < _MOST_TUNED:
+            # Two digits of a number may be too few.
+            n_tuned += relation.at is not None
+            other = _tuned(modelled, other, relation) or other
+        if other.error < limit:
             tried.append((other, relation))
     if not tried:
         return None
     # What holds for two relations holds for what is put together of both.
-    best = min(tried, key=lambda t: max(t[0].error, _PERFECT) * t[1].complexity)
+    floor = modelled.floor
+    best = min(tried, key=lambda t: max(t[0].error, floor) * t[1].complexity)
     return _tuned(modelled, *best)
+
+
+def _without_function(
+    modelled: _Modelling, model: _Model, out_of_time: Callable[[], bool]
+) -> _Model | None:
+    """Take a function of one column away, or divide by it, if it stands apart.
+
+    Its values are what a process in the other columns leaves to it, and a law is looked
+    for behind them; what is left is known as well as they are.
+    """
+    problem = model.problem
+    limit = max(_GAIN * model.error, modelled.floor)
+    if len(problem.columns) < 3 or model.error > _SMOOTH:
+        return None
+    best: _Model | None = None
+    for j, is_factor, curve in _apart(model)[:_MOST_APART]:
+        values = modelled.beside(model, j, is_factor, curve)
+        if values is None or out_of_time():
+            continue
+        x, leaf = problem.columns.values[j], problem.columns.leaves[j]
+        found = laws_of_one(x[:_ROWS], *values, out_of_time, only_curves=True)
+        for _, law in found[:_MOST_LAWS]:
+            full = Expression.from_tree(law).evaluate(x[:, None])
+            tree = in_place(law, leaf)
+            if is_factor:
+                smaller = problem.divided(j, tree, full)
+            else:
+                smaller = problem.less([j], tree, full)
+            other = modelled(smaller, model)
+            if other is not None and other.error < limit:
+                best, limit = other, other.error
+        if best is not None:
+            break
+    if best is not None:
+        # The law is known from values, and no better than these.
+        modelled.floor = max(modelled.floor, _LIKEWISE * best.error)
+    return best
+
+
+def _apart(model: _Model) -> list[tuple[int, bool, Array]]:
+    """Give columns whose slope seems to know no other one, the likeliest first.
+
+    With each whether it is a factor, and functions of the column that make up others.
+    """
+    y = model.problem.y[:_ROWS]
+    features, _ = _features(model.problem.columns.values[:, :_ROWS].T)
+    found = []
+    for is_factor in (True, False):
+        if is_factor and not (np.all(y > 0) or np.all(y < 0)):
+            continue
+        slopes = model.slopes / y[:, None] if is_factor else model.slopes
+        for j, u in enumerate(features.T):
+            inside = 2.0 * (u - u.min()) / np.ptp(u) - 1.0
+            curve = legvander(inside, _DEGREE)
+            along = slopes[:, j]
+            left = along - curve @ np.linalg.lstsq(curve, along, rcond=None)[0]
+            missed = float(np.median(np.abs(left)) / np.median(np.abs(along)))
+            if missed < _ALONE:
+                found.append((missed, j, is_factor, curve[:, 1:]))
+    found.sort(key=lambda item: item[:3])
+    return [item[1:] for item in found]
 
 
 def _tuned(modelled: _Modelling, model: _Model, relation: Relation) -> _Model | None:
@@ -190,10 +272,14 @@ def _tuned(modelled: _Modelling, model: _Model, relation: Relation) -> _Model | 
         method="bounded",
         options={"xatol": _CLOSELY * abs(number)},
     )
-    shorts = [Fraction(f"{best.x:.{digits}g}") for digits in (2, 3)]
+    shorts = [
+        Fraction(f"{number:.{digits}g}") ** exponent
+        for digits in (2, 3)
+        for number, exponent in ((best.x, 1), (1.0 / best.x, -1))
+    ]
     # A third may be 0.33.
     for short in [relation.number, *shorts] if is_simple else shorts:
-        if error(float(short)) <= _LIKEWISE * best.fun:
+        if error(float(short)) <= max(_LIKEWISE * best.fun, modelled.floor):
             return modelled(at(short), model)
     return modelled(model.problem, model)
 
@@ -205,10 +291,16 @@ class _Modelling:
     ----------
     size : ndarray of shape (n_rows,)
         In units of which the target is predicted.
+
+    Attributes
+    ----------
+    floor : float
+        Error below which no model is better than another.
     """
 
     def __init__(self, size: Array) -> None:
         self._size = size
+        self.floor = _PERFECT
 
     def __call__(
         self, problem: Remainder, before: _Model | None, *, likewise: bool = False
@@ -238,18 +330,63 @@ class _Modelling:
             found += [farther] if farther is not None else []
         return min(found, key=lambda m: m.error, default=None)
 
+    def beside(
+        self, model: _Model, j: int, is_factor: bool, curve: Array
+    ) -> tuple[Array, float] | None:
+        """Give a function of one column beside a process in the others.
+
+        Parameters
+        ----------
+        model : _Model
+            In all columns.
+        j : int
+            The column.
+        is_factor : bool
+            Whether the function is a factor, or an addend.
+        curve : ndarray of shape (n_rows, n_functions)
+            What it is made up of, or its logarithm.
+
+        Returns
+        -------
+        (ndarray of shape (n_rows,), float) or None
+            Its values, and what is unknown of them as a share of their variance. None
+            where all columns together predict better.
+        """
+        y = model.problem.y[:_ROWS]
+        others = np.delete(model.problem.columns.values, j, axis=0)
+        features, _ = _features(others[:, :_ROWS].T)
+        target = np.log(np.abs(y)) if is_factor else y
+        start = np.delete(model.process.parameters, j)
+        process = fit_process(features, target, 2 * _AGAIN, start, curve)
+        if process is None:
+            return None
+        left = process.left * y if is_factor else process.left
+        error = self._error(model.problem, left)
+        if not error < max(_GAIN * model.error, self.floor):
+            return None
+        values = process.beside
+        share = np.median(np.square(process.left))
+        if is_factor:
+            values = np.exp(values)
+            share *= float(np.mean(np.square(values)))
+        return values, float(share / values.var())
+
+    def _error(self, problem: Remainder, left: Array) -> float:
+        """Give the relative error of most rows, of what each of them misses."""
+        missed = np.abs(left * problem.divisor[: len(left)]) / self._size
+        usual = np.sort(np.square(missed))[: int(_USUAL * len(left))]
+        return float(np.sqrt(np.mean(usual)))
+
     def _modelled(
         self, problem: Remainder, measure: _Measure, start: Array | None
     ) -> _Model | None:
         features, rates = _features(problem.columns.values[:, :_ROWS].T)
-        y, divisor = problem.y[:_ROWS], problem.divisor[:_ROWS]
+        y = problem.y[:_ROWS]
         process = fit_process(features, measure.values(y), _AGAIN, start)
         if process is None:
             return None
         per_unit = measure.slope(y)
-        missed = np.abs(process.left / per_unit * divisor) / self._size
-        usual = np.sort(np.square(missed))[: int(_USUAL * len(y))]
-        error = float(np.sqrt(np.mean(usual)))
+        error = self._error(problem, process.left / per_unit)
         if not np.isfinite(error):
             return None
         slopes = process.slopes * rates / per_unit[:, None]

@@ -111,6 +111,9 @@ def _pieces(leaf: Tree, x: Array) -> Iterator[_Piece]:
             continue
         yield _Piece(1, True, (name, leaf), function(x))
     yield _Piece(1, True, ("exp", ("neg", leaf)), np.exp(-x))
+    if x.min() < 0 < x.max():
+        # A square that has its column's sign: drag.
+        yield _Piece(2, False, ("mul", leaf, ("abs", leaf)), x * np.abs(x))
     if x.min() > 0 and x.max() < 1:
         # A share, with what it leaves, and what both add to an entropy.
         rest: Tree = ("sub", "1", leaf)

@@ -92,6 +92,28 @@ TRANSFORMS: tuple[Transform, ...] = (
         lambda y: 1 / (y * (1 - y)),
         lambda t: ("inv", ("add", "1", ("exp", ("neg", t)))),
     ),
+    # What a share leaves, and how both die away.
+    Transform(
+        "log(1-y)",
+        lambda y: np.log1p(-y),
+        lambda q: -np.expm1(q),
+        lambda y: -1 / (1 - y),
+        lambda t: ("sub", "1", ("exp", t)),
+    ),
+    Transform(
+        "log(-log(1-y))",
+        lambda y: np.log(-np.log1p(-y)),
+        lambda q: -np.expm1(-np.exp(q)),
+        lambda y: -1 / ((1 - y) * np.log1p(-y)),
+        lambda t: ("sub", "1", ("exp", ("neg", ("exp", t)))),
+    ),
+    Transform(
+        "log(-log(y))",
+        lambda y: np.log(-np.log(y)),
+        lambda q: np.exp(-np.exp(q)),
+        lambda y: 1 / (y * np.log(y)),
+        lambda t: ("exp", ("neg", ("exp", t))),
+    ),
     Transform(
         "y^3", lambda y: y**3, np.cbrt, lambda y: 3 * y * y, lambda t: ("cbrt", t)
     ),
