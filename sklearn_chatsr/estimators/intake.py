@@ -152,7 +152,8 @@ class Intake:
         """Tell whether a formula may be fitted: a long one if it is a law as it is."""
         if expression.size <= self.max_size:
             return True
-        if expression.size > self.exact_size or not expression.constants:
+        is_open = expression.n_constants and not expression.constants
+        if expression.size > self.exact_size or is_open:
             return False
         missed = self._fitter.evaluate(expression).loss
         return missed <= _NEARLY_EXACT * self.archive.cost.variance

@@ -8,7 +8,7 @@ law. Such places are few, so all of them are tried.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -47,6 +47,26 @@ _EXPONENTS = (1.0, -1.0, 2.0, -2.0, 0.5)
 # Below these a power, or a factor, says what it says above them.
 _ROOTS = frozenset({"inv", "pow", "sq", "sqrt", "cube", "cbrt"})
 _IN_PRODUCT = _ROOTS | {"mul", "div", "neg"}
+
+
+# Curves that may stand for one another.
+_LIKE: dict[str, Callable[[Tree], Tree]] = {
+    "tanh": lambda t: ("tanh", t),
+    "atan": lambda t: ("atan", t),
+    "asin": lambda t: ("asin", t),
+    "sin": lambda t: ("sin", t),
+    "cos": lambda t: ("cos", t),
+    "exp": lambda t: ("exp", t),
+    "log": lambda t: ("log", t),
+    "sqrt": lambda t: ("sqrt", t),
+    "inv": lambda t: ("inv", t),
+    "sq": lambda t: ("sq", t),
+}
+_AS_NEAR, _MOST_LIKE = 1.05, 12
+
+
+def _itself(tree: Tree) -> Tree:
+    return tree
 
 
 @dataclass(frozen=True)
@@ -118,8 +138,30 @@ class _Refiner:
                 found += front
                 if not front or front[0].fvu < _EXACT:
                     break
+            found += self._with_other_functions(parent)
             if found:
                 yield [Expression.from_tree(b.tree) for b in found]
+
+    def _with_other_functions(self, parent: _Fitted) -> list[_Fitted]:
+        """Give what comes as near with another function in some place, or none there.
+
+        Under noise curves of one shape are hard to tell apart, and which one a search
+        meets first is chance.
+        """
+        found = []
+        for path, node in walk(parent.tree):
+            if not isinstance(node, tuple) or node[0] not in _LIKE:
+                continue
+            for shape in (*_LIKE.values(), _itself):
+                if self.problem.seconds_left() < _MARGIN:
+                    return found
+                other = shape(node[1])
+                if other == node:
+                    continue
+                fitted = self._fit(replace(parent.tree, path, other))
+                if fitted is not None and fitted.fvu < _AS_NEAR * parent.fvu:
+                    found.append(fitted)
+        return sorted(found, key=lambda f: f.fvu)[:_MOST_LIKE]
 
     def _parents(self) -> list[_Fitted]:
         candidates = sorted(self.problem.archive, key=lambda c: c.bits)

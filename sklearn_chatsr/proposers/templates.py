@@ -25,6 +25,7 @@ _BATCH = 128
 _HIGHEST_DEGREE = 6
 _MOST_PAIRED = 6  # columns; beyond that, pairs of columns are left to other proposers
 _FEW = 3  # columns
+_MOST_IN_LINE = 4  # columns, in a curve
 _CURVES = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv", "sq", "cosh")
 _AFFINE = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv")
 _INNER = ("exp", "sin", "cos", "log", "tanh", "sqrt")
@@ -46,7 +47,8 @@ class TemplateProposer:
     ) -> Iterator[Sequence[Expression]]:
         """Yield batches of skeletons, cheap families first; see `Proposer`.
 
-        With many columns there are so many pairs that a first turn ends before them.
+        With many columns there are so many pairs that a first turn ends before them;
+        curves of several columns, whose fits take longest, wait for a second one.
         """
         columns = [
             variable(j)
@@ -59,7 +61,8 @@ class TemplateProposer:
             *power_laws(problem.X, problem.y),
         ]
         for family in _FAMILIES:
-            if family is _pairs and len(columns) > _FEW:
+            starts_turn = _pairs if len(columns) > _FEW else _of_several
+            if family is starts_turn:
                 yield []
             trees = [t for t in family(columns) if _size(t) <= problem.max_size]
             for start in range(0, len(trees), _BATCH):
@@ -391,6 +394,27 @@ def _named(columns: Sequence[Tree]) -> Iterator[Tree]:
         yield ("inv", ("add", wave, CONSTANT))  # Airy
 
 
+def _of_several(columns: Sequence[Tree]) -> Iterator[Tree]:
+    """Give one curve of a line in several columns, or of a product of their powers."""
+    for several in range(2, min(len(columns), _MOST_IN_LINE) + 1):
+        for chosen in combinations(columns[:_MOST_PAIRED], several):
+            slope = _join("add", [_scaled(x) for x in chosen])
+            line: Tree = ("add", slope, CONSTANT)
+            law: Tree = _scaled(_join("mul", [("pow", x, CONSTANT) for x in chosen]))
+            yield ("inv", ("add", "1", ("exp", line)))
+            yield ("exp", slope)
+            for name in ("tanh", "inv", "sin", "log", "sqrt", "sq", "atan"):
+                yield (name, line)
+            yield ("inv", ("add", "1", ("sq", line)))
+            yield ("exp", ("neg", ("sq", line)))
+            yield ("inv", ("add", "1", law))
+            yield ("exp", law)
+            yield ("tanh", law)
+            yield ("log", ("add", "1", law))
+            for x in chosen:
+                yield ("div", x, line)
+
+
 _FAMILIES = (
     _single,
     _polynomials,
@@ -401,6 +425,7 @@ _FAMILIES = (
     _thresholds,
     _conics,
     _named,
+    _of_several,
 )
 # Those that say something of one column alone.
 _OF_ONE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Root, 
 from sklearn_chatsr.proposers.basis.monomials import laurent, polynomial
 from sklearn_chatsr.proposers.basis.pursuit import dense_fit
 from sklearn_chatsr.proposers.basis.task import EXACT, Task
-from sklearn_chatsr.proposers.basis.terms import Array, Terms
+from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, power
 from sklearn_chatsr.proposers.basis.transforms import (
     Transform,
     target_times_columns,
@@ -79,18 +80,24 @@ def dense_fits_of_pairs(
     task: Task, transforms: Sequence[Transform], out_of_time: Callable[[], bool]
 ) -> Iterator[tuple[Formulation, Hit]]:
     """Polynomials that may hold functions of a sum, product or quotient of columns."""
-    columns = list(zip(task.columns.leaves, task.columns.values, strict=True))
-    if len(columns) > _MOST_PAIRED:
+    if len(task.columns) > _MOST_PAIRED:
         return
+    highest = 3 if len(task.columns) <= _FEW else 2
+    for leaf, values in pairs_of(task.columns):
+        if out_of_time():
+            return
+        yield from _with_functions(task, transforms, leaf, values, highest)
+
+
+def pairs_of(columns: Columns) -> Iterator[tuple[Tree, Array]]:
+    """Give differences, products, quotients and sums of two columns, with values."""
+    both = list(zip(columns.leaves, columns.values, strict=True))
     for name in _PAIRED_BY:
-        both_ways = combinations if OPERATORS[name].commutative else permutations
-        for (a, u), (b, v) in both_ways(columns, 2):
-            if out_of_time():
-                return
+        ways = combinations if OPERATORS[name].commutative else permutations
+        for (a, u), (b, v) in ways(both, 2):
             with np.errstate(all="ignore"):
-                value = OPERATORS[name].numpy(u, v)
-            highest = 3 if len(columns) <= _FEW else 2
-            yield from _with_functions(task, transforms, (name, a, b), value, highest)
+                values = OPERATORS[name].numpy(u, v)
+            yield (name, a, b), values
 
 
 def _with_functions(
@@ -112,11 +119,13 @@ def _with_functions(
 def dense_roots(task: Task) -> Iterator[tuple[Formulation, Hit]]:
     """Roots of a quadratic equation with polynomials as its coefficients.
 
-    That of the square is one, or a column where no such equation holds.
+    That of the square is one, or a column or its square where no such equation holds.
     """
     columns = task.columns
     leading: list[tuple[Tree, Array]] = [("1", np.ones_like(task.y))]
-    leading += zip(columns.leaves, columns.values, strict=True)
+    for exponent in (1, 2):
+        trees = [power(leaf, Fraction(exponent)) for leaf in columns.leaves]
+        leading += zip(trees, columns.values**exponent, strict=True)
     for leaf, values in leading:
         if np.all(values != 0):
             roots = list(_dense_roots_over(task, leaf, values))

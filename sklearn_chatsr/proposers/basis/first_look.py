@@ -38,7 +38,7 @@ from sklearn_chatsr.proposers.basis.quotients import (
 )
 from sklearn_chatsr.proposers.basis.sparse import sparse_sums
 from sklearn_chatsr.proposers.basis.task import Task, is_exact, written
-from sklearn_chatsr.proposers.basis.terms import Terms
+from sklearn_chatsr.proposers.basis.terms import Columns, Terms
 from sklearn_chatsr.proposers.basis.transforms import Transform, reflections
 from sklearn_chatsr.proposers.basis.two_products import sums_of_two_products
 from sklearn_chatsr.proposers.basis.waves import waves
@@ -55,6 +55,7 @@ SMALL = Caps(
 _MOST_TERMS, _N_SINGLES, _N_PAIRS = 1500, 20, 40
 _IN_TRIPLES, _N_TRIPLES, _N_TRANSFORMS = 400, 30, 3
 _N_WRITTEN, _FEW_TERMS = 12, 8
+_FEW_COLUMNS, _LONG_LEG = 4, 0.25
 _ABOVE_PRODUCTS = ("log(y)", "log(1-y)")
 
 
@@ -190,6 +191,10 @@ def third_look(
 ) -> Iterator[list[Tree]]:
     """Yield exact sums of two products of all kinds, if there are any.
 
+    Before, what a first look gives beside the legs of right triangles with a leg that
+    is a column and a hypotenuse of one: sines with cosines, damping ratios,
+    eccentricities.
+
     Parameters
     ----------
     task : Task
@@ -199,11 +204,27 @@ def third_look(
     beside_functions : bool, default=False
         Whether to look a second time, for functions beside the products.
     """
+    with_legs = _with_legs(task.columns)
+    if len(with_legs) > len(task.columns):
+        wider = replace(task, columns=with_legs)
+        yield first_look(wider, None, out_of_time)
     found = sums_of_two_products(task, out_of_time)
     if not found and beside_functions:
         found = sums_of_two_products(task, out_of_time, beside_functions=True)
     if found:
         yield written(task, found)
+
+
+def _with_legs(columns: Columns) -> Columns:
+    """Add sqrt(1 - x^2) of columns x that never reach one, but come near to it."""
+    if len(columns) > _FEW_COLUMNS:
+        return columns
+    size = np.abs(columns.values).max(axis=1)
+    for j in np.flatnonzero((size > _LONG_LEG) & (size < 1)):
+        leaf: Tree = ("sub", "1", ("sq", columns.leaves[j]))
+        values = 1.0 - np.square(columns.values[j])
+        columns = columns.with_functions(leaf, values, [("sqrt",)])
+    return columns
 
 
 def products_of_few(formulation: Product, out_of_time: Callable[[], bool]) -> Found:

@@ -42,6 +42,7 @@ _AMPLE = 6.0  # seconds left, of which the others get enough even so
 _ENOUGH = 2.5  # seconds left, for processes
 _CLEAR = 1e-3  # relative error of rows that are left out, below which there is no noise
 _SATURATED = 1e-9  # what a share lacks of 1
+_WRONG = 0.25  # share of large targets, that those of the other sign are at most
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 
 
@@ -132,6 +133,8 @@ class BasisProposer:
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
         is_likely, is_possible = suspected_noise(columns.values, y)
+        if is_possible and _of_one_sign(y) is not None:
+            tasks = self._tasks(columns, y, whole, None, noisy=True)
         # Where nothing speaks of noise the others can wait, if there is time for them.
         others_wait = not is_possible and problem.seconds_left() > _AMPLE
         if not others_wait:
@@ -154,7 +157,7 @@ class BasisProposer:
             if len(left.columns) == 0:
                 yield left.formulas(number, float(np.mean(left.y)))
         parts = [left for left in parts if len(left.columns)]
-        looked_at = [self._part(left, number) for left in parts[:1]]
+        looked_at = [self._part(left, number, is_possible) for left in parts[:1]]
         for part in looked_at:
             yield from _quick_looks(part, out_of_time)
         yield from look_at_few_terms(tasks[0], out_of_time)
@@ -170,6 +173,9 @@ class BasisProposer:
                 is_likely = is_possible = False
                 smallest = [(p.columns, p.y, wrap_of(p)) for p in parts[:1]]
                 yield from separable(smallest, out_of_time, clearly=True)
+                if not problem.is_solved():
+                    yield from chain(*waiting)
+                    waiting.clear()
         # Searched once, by the search that is the first to come so far.
         wholes = [(p.columns, p.y, wrap_of(p)) for p in parts]
         separated = separable([*wholes, (columns, y, whole)], out_of_time)
@@ -180,7 +186,7 @@ class BasisProposer:
         )
         for left in parts:
             known = [part for part in looked_at if part.remainder is left]
-            part = known[0] if known else self._part(left, number)
+            part = known[0] if known else self._part(left, number, is_possible)
             few = part.tasks[0]
             if not known:
                 yield from _quick_looks(part, out_of_time)
@@ -221,11 +227,11 @@ class BasisProposer:
             if searches:
                 yield []
 
-    def _part(self, remainder: Remainder, number: Tree) -> _Part:
+    def _part(self, remainder: Remainder, number: Tree, noisy: bool) -> _Part:
         # Noise of y is as large as ever where y is divided.
         weight = np.abs(remainder.divisor)
         wrap = partial(remainder.formulas, number)
-        tasks = self._tasks(remainder.columns, remainder.y, wrap, weight)
+        tasks = self._tasks(remainder.columns, remainder.y, wrap, weight, noisy=noisy)
         return _Part(remainder, tasks)
 
     def _tasks(
@@ -234,9 +240,11 @@ class BasisProposer:
         y: Array,
         wrap: Callable[[Tree], Sequence[Tree]],
         weight: Array | None,
+        *,
+        noisy: bool = False,
     ) -> tuple[Task, Task | None]:
         """Set up the problem on few rows, and on many if there are more."""
-        informative = _off_limits(y)
+        informative = _of_one_sign(y) if noisy else _off_limits(y)
         if informative is not None:
             columns, y = columns.rows(informative), y[informative]
             weight = None if weight is None else weight[informative]
@@ -270,6 +278,20 @@ def _off_limits(y: Array) -> npt.NDArray[np.intp] | None:
         return None
     informative = np.flatnonzero(1.0 - y > _SATURATED)
     return informative if len(informative) >= _FEW_ROWS else None
+
+
+def _of_one_sign(y: Array) -> npt.NDArray[np.intp] | None:
+    """Give the rows whose sign is no matter of noise, if nearly all have the same.
+
+    Of them there are logarithms and inverses, which a law behind noise may need.
+    """
+    size = y if np.median(y) > 0 else -y
+    wrong = -size.min()
+    if wrong <= 0 or wrong > _WRONG * np.quantile(size, 1.0 - _WRONG):
+        return None
+    informative = np.flatnonzero(size > wrong)
+    enough = max(_FEW_ROWS, len(y) // 2)
+    return informative if len(informative) >= enough else None
 
 
 def _quick_looks(part: _Part, out_of_time: Callable[[], bool]) -> Iterator[list[Tree]]:

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, permutations
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.proposers.basis.dense import FUNCTIONS, SPARE_ROWS, dense_hit
+from sklearn_chatsr.proposers.basis.dense import (
+    FUNCTIONS,
+    SPARE_ROWS,
+    dense_hit,
+    pairs_of,
+)
 from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit, Quotient
 from sklearn_chatsr.proposers.basis.monomials import polynomial
 from sklearn_chatsr.proposers.basis.task import Task
@@ -25,6 +31,7 @@ from sklearn_chatsr.proposers.basis.trees import multiplied
 from sklearn_chatsr.proposers.basis.waves import Wave, strongest_waves
 
 _MOST_ABOVE, _MOST_BELOW = 84, 30
+_PAIRED = 3  # columns of which pairs are looked at
 # Share of what is left of the largest combination of terms, for one that is nothing.
 _DEPENDENT = 1e-8
 # Degrees of dividend and divisor beside a wave; how far its frequency may be from the
@@ -96,6 +103,22 @@ def dense_quotients_with_functions(
                 return
             extended = task.columns.with_functions(leaf, column, functions)
             yield from dense_quotients(replace(task, columns=extended), transforms, 3)
+    if len(task.columns) <= _PAIRED:
+        for leaf, values in chain(pairs_of(task.columns), _unfolded(task.columns)):
+            for functions in FUNCTIONS:
+                if out_of_time():
+                    return
+                extended = task.columns.with_functions(leaf, values, functions)
+                wider = replace(task, columns=extended)
+                yield from dense_quotients(wider, TRANSFORMS[:1], 2)
+
+
+def _unfolded(columns: Columns) -> Iterator[tuple[Tree, Array]]:
+    """Give sums and differences of two quantities, of one and its ratio to the other."""
+    both = zip(columns.leaves, columns.values, strict=True)
+    for (a, u), (b, v) in permutations(both, 2):
+        yield ("mul", a, ("add", "1", b)), u * (1.0 + v)
+        yield ("mul", a, ("sub", "1", b)), u * (1.0 - v)
 
 
 def _with_exponentials(columns: Columns) -> Columns:
