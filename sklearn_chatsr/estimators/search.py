@@ -36,7 +36,7 @@ _PRUNED_PER_TURN = 6
 # templates write a law longer than the basis search does.
 _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
-_SHORT_IN_NOISE = 20
+_SHORT_IN_NOISE, _ALL_HEARD = 20, 4  # nodes; rounds
 _NOISE_ROWS = 1_000
 # Seconds for the last choice, and where rows are few.
 _CHOICE, _CHOICE_OF_FEW = 0.5, 1.0
@@ -337,7 +337,9 @@ class Search:
         best = self.choose(self.archive, thorough=False)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
-        return best.complexity <= _SHORT_IN_NOISE and self._leaves_noise(best)
+        # Fewer words may come of what all have said once.
+        short = _SHORT_IN_NOISE if n_rounds >= _ALL_HEARD else _PLAINLY_SHORT
+        return best.complexity <= short and self._leaves_noise(best)
 
     def _has_settled(self) -> bool:
         """Tell whether a short formula leaves noise and has stayed the best one.

@@ -19,6 +19,8 @@ _LIMITS = {"atan": "inv", "sin": "sq", "cos": "sq", "cosh": "sq", "pow": "log"}
 _TURNED = {"sin": "cos", "cos": "sin"}
 # An addend that is smaller than this share of the other one may be rounding.
 _NOTHING = 1e-9
+# Factors of two terms may be one where their ratio is as near to one.
+_ABOUT_ONE = 0.15
 
 
 def prunings(expression: Expression) -> list[Expression]:
@@ -28,7 +30,7 @@ def prunings(expression: Expression) -> list[Expression]:
     ``atan(0.001*u)`` is ``0.001*u``, ``atan(1000*u)`` a constant less ``0.001/u``,
     ``cos(0.001*u)`` a constant less a square, ``u^0.001`` one more than
     ``0.001*log(u)``, and an addend or factor may be idle. ``sin(u + 1.5708)`` is a
-    cosine.
+    cosine, and two terms whose factors are nearly the same may share one.
 
     Parameters
     ----------
@@ -131,6 +133,23 @@ def _turned(name: str, angle: Tree) -> Iterator[Tree]:
                 yield ("neg", (name, rest))
 
 
+def _factor_and_rest(tree: Tree) -> tuple[float, Tree]:
+    match tree:
+        case ("mul", float(factor), rest) | ("mul", rest, float(factor)):
+            return factor, rest
+    return 1.0, tree
+
+
+def _with_one_factor(
+    name: str, left: tuple[float, Tree], right: tuple[float, Tree]
+) -> Iterator[Tree]:
+    """Give the sum of two terms whose factors are nearly the same with one factor."""
+    ratio = right[0] / left[0] if left[0] else 0.0
+    if abs(ratio) != 1.0 and abs(abs(ratio) - 1.0) <= _ABOUT_ONE:
+        signed = name if ratio > 0 else {"add": "sub", "sub": "add"}[name]
+        yield ("mul", left[0], (signed, left[1], right[1]))
+
+
 def _without_one(tree: Tree) -> Iterator[Tree]:
     if not isinstance(tree, tuple):
         return
@@ -140,4 +159,9 @@ def _without_one(tree: Tree) -> Iterator[Tree]:
         yield (_LIMITS[name], arguments[0])
     if name in _TURNED:
         yield from _turned(_TURNED[name], arguments[0])
+    if name in ("add", "sub"):
+        yield from _with_one_factor(name, *map(_factor_and_rest, arguments))
+        match arguments:
+            case [("log", left), ("log", right)]:
+                yield ("log", ("mul" if name == "add" else "div", left, right))
     yield from _at_each_argument(tree, _without_one)

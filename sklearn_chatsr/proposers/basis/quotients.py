@@ -114,7 +114,7 @@ def dense_quotients_with_functions(
 
 
 def _unfolded(columns: Columns) -> Iterator[tuple[Tree, Array]]:
-    """Give sums and differences of two quantities, of one and its ratio to the other."""
+    """Give sums of two quantities, of one of them and its ratio to the other."""
     both = zip(columns.leaves, columns.values, strict=True)
     for (a, u), (b, v) in permutations(both, 2):
         yield ("mul", a, ("add", "1", b)), u * (1.0 + v)
