@@ -51,6 +51,52 @@ def test_a_mixture_of_two_vapours_is_seen():
     assert least_missed(X, law.evaluate(X)) < 1e-20
 
 
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("x1*(sqrt(x2) + 0.7*exp(-x3)) + 2*sin(x2)", 0.5, 4.0),
+        ("(x1^2 + 1.3/x2)*x3 - x4*tanh(x2) + 0.4*x1^1.5", 0.5, 4.0),
+        ("exp(0.3*x1*(sqrt(x2) - 0.5*x3^1.5) - sin(x3))", 0.5, 4.0),
+        ("log(x1)*(1/x2 - 0.2*x3^2) + 3*exp(-x2)", 0.5, 4.0),
+        (
+            "2.3 + x1*log(x2) - x1*log(x3) + 0.4*x2*x4 - 0.01*exp(0.06*x2)",
+            [0.1, 3, 0.1, 0.2],
+            [0.4, 80, 5, 0.9],
+        ),
+    ],
+)
+def test_coefficients_of_lines_are_sums_of_functions(text, low, high):
+    law = Expression.from_infix(text)
+    X = draw(len(law.variables), low=low, high=high)
+
+    assert least_missed(X, law.evaluate(X)) < 1e-20
+
+
+def test_of_lines_only_what_is_needed_is_left():
+    law = Expression.from_infix("x1*(sqrt(x2) + log(x3)) + 2*sin(x2) + 0.7*x4")
+    X = draw(5)
+
+    best = min(formulas(X, law.evaluate(X)), key=lambda e: e.size)
+
+    assert best.variables == law.variables
+    assert best.size <= law.size + 10  # factors and a number left to the fit
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1*sin(x2*x3) + x2",
+        "x1*x4/(x2 + x3) + sqrt(x1*x4)",
+        "x1*exp(0.1*x2*x3) + x4*x2",
+    ],
+)
+def test_coefficients_that_are_no_sums_are_left_alone(text):
+    law = Expression.from_infix(text)
+    X = draw(len(law.variables))
+
+    assert list(formulas(X, law.evaluate(X))) == []
+
+
 def test_a_sum_of_many_functions_has_one_number_beside_them():
     law = Expression.from_infix(
         "1.5*sin(x1) - 0.5*exp(-x2) + 3.5*sqrt(x3) - 1.2*log(x4) + 0.3*x5^2 + 2.1"

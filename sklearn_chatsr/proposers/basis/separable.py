@@ -19,21 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import combinations, count, islice, product
 
 import numpy as np
 
-from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions import CONSTANT, Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
 from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.lines import Lines, lines
 from sklearn_chatsr.proposers.basis.smooth import (
     coordinates,
     f_statistics,
     is_absent,
     standardised,
 )
+from sklearn_chatsr.proposers.basis.splines import share_missed, solve, splines_of
 from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
@@ -123,8 +125,8 @@ def separable(
             return
         laws = []
         for j, values, noise in model.parts:
-            found = _laws_of_one(table[j], values, noise, out_of_time)
-            laws.append([(bits, _put(tree, leaves[j])) for bits, tree in found])
+            found = laws_of_one(table[j], values, noise, out_of_time)
+            laws.append([(bits, in_place(tree, leaves[j])) for bits, tree in found])
         if not all(laws):
             return
         best = sorted(product(*laws), key=lambda parts: sum(b for b, _ in parts))
@@ -146,7 +148,9 @@ def _best_models(
     most = n_fit // (_ROWS_PER_PARAMETER * len(table))
     # As logarithms where a column spans decades.
     smooth = coordinates(table.T).T
-    splines = [[_splines(x, n_fit, n) for x in smooth] for n in _KNOTS if n + 2 <= most]
+    splines = [
+        [splines_of(x, n_fit, n) for x in smooth] for n in _KNOTS if n + 2 <= most
+    ]
     models: list[_Model] = []
     if not splines:
         return models
@@ -163,6 +167,10 @@ def _best_models(
             if not out_of_time():
                 straight = _straight(columns, splines, transform, y, n_fit)
                 models += [m for m in straight if _BETTER * m.missed < least]
+    least = min((model.missed for model in models), default=_GOOD)
+    if least > _STRAIGHT_BELOW and len(table) > 2 and not out_of_time():
+        sums = _straight_in_sums(columns, transforms, y, n_fit)
+        models += [m for m in sums if _BETTER * m.missed < least]
     # What is written in two ways misses as much: the first one stays first.
     return sorted(models, key=lambda model: float(f"{model.missed:.2e}"))
 
@@ -221,10 +229,10 @@ def _straight(
                 design = np.hstack([basis * factor[:, None] for factor in factors])
                 if _ROWS_PER_PARAMETER * design.shape[1] > n_fit:
                     break
-                solved = np.split(_solve(design[:n_fit], target[:n_fit]), len(factors))
+                solved = np.split(solve(design[:n_fit], target[:n_fit]), len(factors))
                 parts = [basis @ coefficients for coefficients in solved]
                 whole = np.sum(np.multiply(parts, factors), axis=0)
-                fits.append((_missed(whole, target, n_fit), parts))
+                fits.append((share_missed(whole, target, n_fit), parts))
                 if fits[-1][0] > _HOPELESS:
                     break
             missed, parts = min(fits, key=lambda fit: fit[0], default=(np.inf, []))
@@ -237,6 +245,18 @@ def _straight(
             ]
             known = [(j, p, left / s) for p, s in zip(parts, sizes, strict=True)]
             yield _Model(known, missed, partial(_lines_below, transform, trees))
+
+
+def _straight_in_sums(
+    columns: Columns, transforms: Sequence[Transform], y: Array, n_fit: int
+) -> Iterator[_Model]:
+    """Fit lines whose coefficients are sums of functions of one column each."""
+    targets = [transform.forward(y) for transform in transforms]
+    found = lines(columns, _KNOTS, targets, n_fit)
+    if found is not None:
+        number, line = found
+        parts = [(j, *known) for (_, j), known in line.functions.items()]
+        yield _Model(parts, line.missed, partial(_sums_below, transforms[number], line))
 
 
 def _straight_factors(
@@ -267,34 +287,19 @@ def _is_all(table: Array, residual: Array, missed: float) -> bool:
     return is_absent(float(statistic))
 
 
-def _splines(x: Array, n_fit: int, n_knots: int) -> Array:
-    """Give cubic splines of one column, or a function of each of its few values."""
-    from sklearn.preprocessing import SplineTransformer
-
-    levels = np.unique(x)
-    if len(levels) <= n_knots:
-        return (x[:, None] == levels).astype(np.float64)
-    knots = np.quantile(levels, np.linspace(0.0, 1.0, n_knots))[:, None]
-    if not np.all(np.diff(knots[:, 0]) > 0):  # values that float64 hardly tells apart
-        return np.column_stack([np.ones_like(x), standardised(x)])
-    splines = SplineTransformer(degree=3, knots=knots, extrapolation="linear")
-    found: Array = splines.fit(x[:n_fit, None]).transform(x[:, None])
-    return found
-
-
 def _additive(
     bases: Sequence[Array], target: Array, n_fit: int
 ) -> tuple[list[Array], float]:
     centred = [basis - basis[:n_fit].mean(axis=0) for basis in bases]
     design = np.hstack([np.ones((len(target), 1)), *centred])
-    coefficients = _solve(design[:n_fit], target[:n_fit])
+    coefficients = solve(design[:n_fit], target[:n_fit])
     ends = np.cumsum([1, *(basis.shape[1] for basis in bases)])
     parts = [
         basis @ coefficients[start:end]
         for basis, start, end in zip(centred, ends[:-1], ends[1:], strict=True)
     ]
     parts[0] = parts[0] + coefficients[0]
-    return parts, _missed(design @ coefficients, target, n_fit)
+    return parts, share_missed(design @ coefficients, target, n_fit)
 
 
 def _multiplicative(
@@ -314,7 +319,7 @@ def _multiplicative(
             for j, basis in enumerate(bases):
                 others = np.prod(parts[:j] + parts[j + 1 :], axis=0)
                 design = np.hstack([basis * others[:, None], one])
-                *coefficients, offset = _solve(design[:n_fit], y[:n_fit])
+                *coefficients, offset = solve(design[:n_fit], y[:n_fit])
                 parts[j] = basis @ np.array(coefficients)
                 size = np.sqrt(np.mean(np.square(parts[j])))
                 if j < len(bases) - 1 and size > 0:
@@ -324,31 +329,14 @@ def _multiplicative(
             if left > _SETTLED * before:
                 break
             before = left
-        missed = _missed(whole, y, n_fit)
+        missed = share_missed(whole, y, n_fit)
         if missed < best[1]:
             best = parts, missed
     return best
 
 
-def _solve(design: Array, target: Array) -> Array:
-    """Solve least squares; what the rows do not tell stays near zero."""
-    if not np.isfinite(design).all():
-        return np.zeros(design.shape[1])
-    try:
-        solution = np.linalg.lstsq(design, target, rcond=1e-10)[0]
-    except np.linalg.LinAlgError:
-        solution = np.zeros(design.shape[1])
-    return np.asarray(solution, np.float64)
-
-
-def _missed(values: Array, target: Array, n_fit: int) -> float:
-    spread = float(target[n_fit:].var())
-    left = float(np.mean(np.square(values - target)[n_fit:]))
-    return left / spread if spread > 0 and np.isfinite(left) else np.inf
-
-
 @np.errstate(all="ignore")
-def _laws_of_one(
+def laws_of_one(
     x: Array,
     values: Array,
     noise: float,
@@ -371,9 +359,9 @@ def _laws_of_one(
     if not (np.isfinite(values).all() and spread > 0 and noise < 1):
         return [constant] if np.isfinite(values).all() else []
     fitter = ConstantFitter(x[:, None], values, n_starts=4)
-    fits = fitter.fit_many(
-        map(Expression.from_tree, curves_of(variable(0))), scale=True
-    )
+    line: Tree = ("add", ("mul", CONSTANT, variable(0)), CONSTANT)
+    curves = map(Expression.from_tree, [*curves_of(variable(0)), line])
+    fits = fitter.fit_many(curves, scale=True)
 
     bent = _exponential_of_a_quotient(x, values)
     if bent is not None:
@@ -418,7 +406,7 @@ def _exponential_of_a_quotient(x: Array, values: Array) -> Expression | None:
         return None
     target = np.log(np.abs(values))
     design = np.column_stack([np.ones_like(x), x, -target])
-    ends, line, pole = _solve(design, x * target)
+    ends, line, pole = solve(design, x * target)
     number, factor = float(ends - line * pole), float(np.sign(values[0]) * np.exp(line))
     if not np.isfinite([number, pole, factor]).all() or number * factor == 0:
         return None
@@ -426,10 +414,10 @@ def _exponential_of_a_quotient(x: Array, values: Array) -> Expression | None:
     return Expression.from_tree(("mul", factor, ("exp", inner)))
 
 
-def _put(tree: Tree, leaf: Tree) -> Tree:
+def in_place(tree: Tree, leaf: Tree) -> Tree:
     """Put the column where ``x1`` stands."""
     if isinstance(tree, tuple):
-        return (tree[0], *(_put(part, leaf) for part in tree[1:]))
+        return (tree[0], *(in_place(part, leaf) for part in tree[1:]))
     return leaf if tree == variable(0) else tree
 
 
@@ -467,6 +455,21 @@ def _lines_below(
     for tree in products[1:]:
         whole = ("add", whole, tree)
     return transform.tree(whole)
+
+
+def _sums_below(transform: Transform, found: Lines, trees: Sequence[Tree]) -> Tree:
+    laws = list(zip(found.functions, trees, strict=True))
+    products: list[tuple[Tree, Tree]] = []
+    for k, factor in enumerate(found.factors):
+        split = [_without_constant(tree) for (place, _), tree in laws if place == k]
+        bare = [tree for tree, _ in split if tree is not None]
+        constant = found.numbers.get(k, 0.0) + sum(number for _, number in split)
+        if abs(constant) > _NEAR * found.uncertainty(k):
+            bare.append(constant)
+        if bare:
+            products.append((factor, reduce(lambda a, b: ("add", a, b), bare)))
+    factors, coefficients = zip(*products, strict=True)
+    return _lines_below(transform, factors, coefficients)
 
 
 def _product_of(trees: Sequence[Tree]) -> Tree:

@@ -19,8 +19,7 @@ from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers.basis.process import Process, fit_process
 from sklearn_chatsr.proposers.basis.reductions import Remainder
 from sklearn_chatsr.proposers.basis.relations import RATIOS, Relation, relations
-from sklearn_chatsr.proposers.basis.separable import _laws_of_one as laws_of_one
-from sklearn_chatsr.proposers.basis.separable import _put as in_place
+from sklearn_chatsr.proposers.basis.separable import in_place, laws_of_one
 from sklearn_chatsr.proposers.basis.smooth import DECADES
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
 
