@@ -49,7 +49,7 @@ _ROWS_PER_PARAMETER = 2
 _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
 # Shares of the variance that splines may miss where nothing of it depends on products
 # of the columns, and whatever it depends on.
-_GOOD, _EXCELLENT = 0.1, 1e-4
+_GOOD, _EXCELLENT, _CERTAIN = 0.1, 1e-4, 1e-8
 # Splines of a few knots that miss more show no straight lines; sums and products that
 # miss so little leave none to be looked for.
 _HOPELESS, _STRAIGHT_BELOW = 0.05, 1e-9
@@ -106,7 +106,8 @@ def separable(
     out_of_time : callable
         Asked between steps.
     clearly : bool, default=False
-        Whether to go on only where the splines miss next to nothing.
+        Whether to go on only where the splines miss next to nothing; where they miss
+        more than rounding, laws of one column are only looked for among usual curves.
 
     Yields
     ------
@@ -125,7 +126,13 @@ def separable(
             return
         laws = []
         for j, values, noise in model.parts:
-            found = laws_of_one(table[j], values, noise, out_of_time)
+            found = laws_of_one(
+                table[j],
+                values,
+                noise,
+                out_of_time,
+                only_curves=clearly and model.missed > _CERTAIN,
+            )
             laws.append([(bits, in_place(tree, leaves[j])) for bits, tree in found])
         if not all(laws):
             return
