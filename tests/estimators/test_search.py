@@ -303,6 +303,22 @@ def test_an_exact_law_is_kept_without_addends_of_rounding_size(rule, taken, kept
         assert candidate.expression.n_constants <= (rule == "contain sin") + 1
 
 
+def test_a_long_exact_law_needs_no_constants_to_be_kept():
+    X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    law = Expression.from_infix(
+        "x1/(x1 + cos(x2)^2) + (x1 - x2)^2/sqrt(x1 + x2*exp(x1))"
+    )
+    search = Search(
+        Table(X, law.evaluate(X)),
+        settings=SearchSettings(max_size=law.size - 5),
+        labels=["x1", "x2"],
+    )
+
+    search.intake.take([law], "a")
+
+    assert any(search.archive.cost.at_floor(c.loss) for c in search.archive)
+
+
 def test_what_is_fitted_on_all_rows_obeys_and_has_no_addend_of_rounding_size():
     X = np.random.default_rng(0).uniform(1, 5, size=(90, 2))
     table = Table(X, 3 * X[:, 0] / X[:, 1] ** 2)

@@ -34,6 +34,23 @@ def test_a_function_of_small_values_is_replaced_by_its_limit(text, limit):
     assert str(Expression.from_infix(limit).simplify()) in _pruned(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "shorter"),
+    [
+        ("2.1*x1 - 2.05*exp(x2)", "2.1*(x1 - exp(x2))"),
+        ("2.1*x1 - (-2.05)*exp(x2)", "2.1*(x1 + exp(x2))"),
+        ("x1*(log(1 + x2) - log(x3))", "x1*log((1 + x2)/x3)"),
+        ("log(x1 + x2) + log(x3)", "log((x1 + x2)*x3)"),
+    ],
+)
+def test_terms_share_a_factor_and_logarithms_merge(text, shorter):
+    assert str(Expression.from_infix(shorter).simplify()) in _pruned(text)
+
+
+def test_factors_that_differ_stay():
+    assert "2.1*(x1 - exp(x2))" not in _pruned("2.1*x1 - 1.5*exp(x2)")
+
+
 @pytest.mark.parametrize("left", ["x1", "x2", "x3"])
 def test_every_addend_is_left_out(left):
     others = {"x1", "x2", "x3"} - {left}

@@ -304,3 +304,24 @@ def test_squares_are_completed():
 def test_a_lone_square_stays():
     addends = [(2.0, ("sq", "x1")), (1.0, "x2")]
     assert complete_squares(addends, 3.0) == (addends, 3.0)
+
+
+def test_what_saturates_is_told_by_the_rows_that_do_not():
+    X = np.random.default_rng(4).uniform(0.2, [6, 6, 3], size=(400, 3))
+    law = "1 - exp(-(x1*x2)^x3)"
+    assert np.mean(law_of(law, X) == 1) > 0.3
+
+    assert search(X, law_of(law, X)).best("mdl").fvu < 1e-20
+
+
+def test_rows_whose_sign_is_noise_do_not_hide_an_inverse():
+    rng = np.random.default_rng(6)
+    X = rng.uniform(0.1, 5, size=(400, 3))
+    y = law_of("x1*x3/(1 + 0.3*x1*x3 + 0.5*x2)", X)
+    noisy = y + 0.1 * y.std() * rng.normal(size=400)
+    assert noisy.min() < 0
+
+    archive = search(X, noisy)
+
+    clean = [np.mean((c.expression.evaluate(X) - y) ** 2) / y.var() for c in archive]
+    assert min(clean) < 4e-4

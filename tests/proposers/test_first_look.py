@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
-from sklearn_chatsr.proposers.basis.first_look import first_look, second_look
+from sklearn_chatsr.proposers.basis.first_look import (
+    first_look,
+    second_look,
+    third_look,
+)
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Columns
 
@@ -115,6 +119,7 @@ def test_quotients_of_polynomials_are_seen_at_once(law):
         "(sqrt(x2^2 + 4*x1*x3) - x2)/(2*x1)",
         "x1/2*(sqrt(1 + 0.8*x2^2/x1^3) - 1)",
         "(x2 + x3 + sqrt((x2 + x3)^2 + 3*x1))/x1",
+        "(x2 + 1 + sqrt((x2 + 1)^2 + 0.7*x2*x1^2))/x1^2",
     ],
 )
 def test_roots_with_a_column_before_the_square_are_seen_at_once(law):
@@ -138,6 +143,43 @@ def test_roots_with_a_column_before_the_square_are_seen_at_once(law):
 )
 def test_quotients_and_roots_with_functions_are_seen_at_the_second_look(law):
     assert look(law, 3, low=1.2, second=True)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "(1 - exp(-x1 - x2))/(x1 + x2*exp(-x1 - x2))",
+        "(2 - x1*exp(-x1*(1 + x2)))/(3 + x2*exp(-x1*(1 + x2)))",
+    ],
+)
+def test_quotients_with_a_function_of_two_columns_are_seen_at_the_second_look(law):
+    assert look(law, 2, low=0.3, high=1.6, second=True)
+
+
+@pytest.mark.parametrize(
+    ("law", "low", "high"),
+    [
+        ("(1 + x1/x2)^(1.7*x2)", 0.5, 3.0),
+        ("exp(-0.4*x1^1.5*x2*log(1 + x1*x2))", 0.5, 2.0),
+    ],
+)
+def test_exponentials_of_products_are_seen_at_the_second_look(law, low, high):
+    exact = look(law, 2, low=low, high=high, second=True)
+
+    assert min(e.size for e in exact) <= 1.5 * Expression.from_infix(law).size
+
+
+def test_legs_of_right_triangles_are_seen_at_the_third_look():
+    X = np.random.default_rng(5).uniform([0.5, 0.1], [3.0, 0.95], (300, 2))
+    law = Expression.from_infix("exp(-x1*x2)*cos(x1*sqrt(1 - x2^2))")
+    task = Task(Columns.of(X), law.evaluate(X), lambda tree: [tree], 128, 40)
+
+    with np.errstate(all="ignore"):
+        trees = next(third_look(task, lambda: False))
+        found = [e for e in map(Expression.from_tree, trees) if not is_open(e)]
+        missed = [np.mean((e.evaluate(X) - task.y) ** 2) for e in found]
+
+    assert min(missed) < 1e-20
 
 
 def test_two_decays_are_seen_at_the_second_look():

@@ -44,6 +44,20 @@ def test_powers_in_front_may_have_any_short_exponent():
     assert front(problem, X) == pytest.approx(X[:, 0] ** 1.7 * X[:, 1] ** -0.63)
 
 
+def test_one_less_a_quotient_in_front_is_no_exponential():
+    low, high = [60, 5, 0.02, 0.08, 0.03, 4], [300, 30, 0.06, 0.2, 0.2, 15]
+    X = np.random.default_rng(0).uniform(low, high, size=(300, 6))
+    a, b, c, d, e, f = X.T
+    rest = 1 / (np.log(d / c) / (6 * e) + 1 / (6 * d * f))
+    y = (a - b) * rest
+
+    smallest = reduce(X, y)[0]
+
+    assert len(smallest.columns) == 2
+    assert front(smallest, X) * smallest.y == pytest.approx(y)
+    assert front(smallest, X) == pytest.approx((a - b) * e)
+
+
 @pytest.mark.parametrize("seed", [0, 7])
 def test_an_angle_that_comes_near_zero_is_no_power(seed):
     rng = np.random.default_rng(seed)

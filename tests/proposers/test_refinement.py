@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,30 @@ def test_what_is_missing_is_found(law, start, seed):
     unseen = rng.uniform(1, 4, size=(200, 3))
     y = Expression.from_infix(law).evaluate(unseen)
     assert min(fvu(e, unseen, y) for e in found) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("law", "start"),
+    [
+        ("tanh(1.4*x1 - 0.6*x2)", "C*atan(C*x1 + C*x2) + C"),
+        ("3*x1/(x2 + 2)", "C*x1/(sin(C*x2) + C)"),
+    ],
+)
+def test_under_noise_other_functions_stand_in(law, start):
+    rng = np.random.default_rng(1)
+    X = rng.uniform(-1, 1, size=(300, 2))
+    problem = problem_of(X, law, start)
+    expression = Expression.from_infix(law)
+    noise = 0.05 * problem.y.std() * rng.normal(size=300)
+    noisy = replace(problem, y=problem.y + noise)
+
+    found = first_turn(noisy)
+
+    key = expression.skeleton().canonical_key()
+    fits = [ConstantFitter(X, problem.y).fit(e, start=e.constants) for e in found]
+    assert key in {e.skeleton().canonical_key() for e in found} or any(
+        fit.fvu < 1e-20 for fit in fits
+    )
 
 
 def test_powers_come_as_fractions():

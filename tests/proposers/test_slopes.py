@@ -210,3 +210,38 @@ def test_a_factor_in_front_of_both_signs_is_found():
 
     assert smallest.columns.leaves == ["x2", "x3"]
     assert whole(smallest, X) == pytest.approx(y)
+
+
+def test_functions_of_one_column_are_taken_away_and_divided_out():
+    X = draw(5, [1, 1, 0.2, 1, 1], [3, 3, 2, 9, 4])
+    a, b, c, d, e = X.T
+    y = (a + b * c**0.3) * (1 + 0.2 * np.log(d)) * (6 - (e - 0.7) ** 1.3)
+
+    found = reduce(X, y)
+
+    smallest = found.parts[0]
+    assert len(smallest.columns) <= 2
+    assert found.error < 1e-4
+    assert whole(smallest, X) == pytest.approx(y, rel=1e-3)
+
+
+def test_a_function_beside_the_others_is_seen():
+    X = draw(6, [1, 1, 0.2], [3, 3, 4])
+    y = np.sqrt(X[:, 0] + X[:, 1] ** 2) * X[:, 0] + 2 * np.exp(-0.8 * X[:, 2])
+
+    smallest = reduce(X, y).parts[0]
+
+    assert smallest.columns.leaves == ["x1", "x2"]
+    assert whole(smallest, X) == pytest.approx(y, rel=1e-3)
+
+
+def test_what_is_beside_a_process_is_known_as_a_function():
+    X = draw(7, [0, 0], [2, 2])
+    u = X[:, 1] - 1
+    y = np.sin(2 * X[:, 0]) + u**3 - u
+    beside = np.column_stack([u, u**2, u**3])
+
+    process = fit_process(X[:, :1], y, 15, beside=beside)
+
+    function = u**3 - u
+    assert process.beside == pytest.approx(function - function.mean(), abs=1e-3)

@@ -46,6 +46,13 @@ def test_sums_of_many_terms_are_seen(text):
     assert min(e.size for e in exact) <= 1.5 * law.size
 
 
+def test_a_square_may_have_the_sign_of_its_column():
+    law = Expression.from_infix("3*x1*x3*abs(x3) + 0.7*x2/x1 - 2*x3*x2")
+    X = np.random.default_rng(3).uniform([0.5, 0.5, -2], [4, 4, 2], (220, 3))
+
+    assert found(X, law.evaluate(X))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -129,3 +129,22 @@ def test_curves_with_a_name_are_listed(text):
     fits = fitter.fit_many(map(Expression.from_tree, curves_of("x1")), scale=True)
 
     assert min(fit.loss for fit in fits if fit and not fit.failed) < 1e-20 * y.var()
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "1/(1 + exp(1.3*x1 - 0.6*x2 - 0.8))",
+        "2*sin(0.7*x1 + 1.2*x3 - 0.4)",
+        "1/(1 + 0.4*x1^1.7*x2^-0.6)",
+        "x2/(0.5 + 0.3*x1 + x2)",
+    ],
+)
+def test_curves_of_several_columns_are_among_the_templates(X, law):
+    expression = Expression.from_infix(law)
+    y = expression.evaluate(X)
+    fitter = ConstantFitter(X, y)
+
+    fits = fitter.fit_many(proposals(X, y), scale=True)
+
+    assert min(fit.fvu for fit in fits if not fit.failed) < 1e-16
