@@ -356,6 +356,17 @@ def laws_of_one(
     Usual curves come first, and stay the only ones where one of them is the law or no
     others are asked for.
 
+    Parameters
+    ----------
+    x, values : ndarray of shape (n_rows,)
+        The column, and a function of it.
+    noise : float
+        What is unknown of the values, as a share of their variance.
+    out_of_time : callable
+        Asked between steps.
+    only_curves : bool, default=False
+        Whether no others are asked for.
+
     Returns
     -------
     list of (float, tree)

@@ -211,6 +211,8 @@ def _without_function(
         for _, law in found[:_MOST_LAWS]:
             full = Expression.from_tree(law).evaluate(x[:, None])
             tree = in_place(law, leaf)
+            if not np.isfinite(full).all() or (is_factor and np.any(full == 0)):
+                continue
             if is_factor:
                 smaller = problem.divided(j, tree, full)
             else:
@@ -242,6 +244,8 @@ def _apart(model: _Model) -> list[tuple[int, bool, Array]]:
             inside = 2.0 * (u - u.min()) / np.ptp(u) - 1.0
             curve = legvander(inside, _DEGREE)
             along = slopes[:, j]
+            if not (np.isfinite(curve).all() and np.isfinite(along).all()):
+                continue
             left = along - curve @ np.linalg.lstsq(curve, along, rcond=None)[0]
             missed = float(np.median(np.abs(left)) / np.median(np.abs(along)))
             if missed < _ALONE:
