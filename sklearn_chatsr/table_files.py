@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,12 @@ def read_table(
 
 
 def read_text_table(
-    path: Path, separator: str | None = None, decimal: str | None = None
+    path: Path,
+    separator: str | None = None,
+    decimal: str | None = None,
+    has_header: bool = True,
 ) -> pd.DataFrame:
-    """Read a text file with a header.
+    """Read a text file, by default with a header.
 
     Parameters
     ----------
@@ -63,6 +67,8 @@ def read_text_table(
         header.
     decimal : str, optional
         The decimal point; by default a comma where that makes numbers of more columns.
+    has_header : bool, default=True
+        Whether the first line holds names; without, columns are called 0, 1, ...
 
     Returns
     -------
@@ -78,9 +84,16 @@ def read_text_table(
     try:
         sep = separator or _separator_of(_header(path))
         # In one go, whole numbers and 1,5 in one column are no cause for a warning.
-        frame = pd.read_csv(path, sep=sep, decimal=decimal or ".", low_memory=False)
+        read = partial(
+            pd.read_csv,
+            path,
+            sep=sep,
+            header=0 if has_header else None,
+            low_memory=False,
+        )
+        frame: pd.DataFrame = read(decimal=decimal or ".")
         if decimal is None and text_columns(frame):
-            other = pd.read_csv(path, sep=sep, decimal=",", low_memory=False)
+            other: pd.DataFrame = read(decimal=",")
             frame = min(frame, other, key=lambda f: len(text_columns(f)))
     except UnicodeDecodeError as error:
         raise ValueError(
