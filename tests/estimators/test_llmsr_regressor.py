@@ -4,6 +4,7 @@ import json
 import pickle
 import threading
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -440,6 +441,44 @@ def test_the_body_that_is_given_takes_part(decay):
 def test_settings_that_cannot_be_used_are_named(decay, params, message):
     with pytest.raises(ValueError, match=message):
         LLMSRRegressor(**params).fit(*decay)
+
+
+@pytest.mark.parametrize("given", [{"t": 5}, {3: "time"}])
+def test_descriptions_that_are_no_text_are_named(decay, given):
+    with pytest.raises(TypeError, match=r"`variable_descriptions` maps names .* got"):
+        LLMSRRegressor(variable_descriptions=given).fit(*decay)
+
+
+def test_a_server_that_refuses_within_a_short_time_is_told(decay):
+    model = LLMSRRegressor(
+        language_model="http://127.0.0.1:1/v1", n_samples=4, max_time=3, random_state=0
+    )
+
+    with pytest.warns(RuntimeWarning, match=r"127\.0\.0\.1.*no connection .*refused"):
+        model.fit(*decay)
+
+    assert np.isfinite(model.predict(decay[0])).all()
+
+
+def test_refit_forgets_the_samples(decay):
+    X, y = decay
+    model = LLMSRRegressor(language_model=None, n_samples=20, random_state=0)
+    model.fit(X, y).refit("C*t", X, y)
+
+    assert model.samples_table().empty
+    assert model.report_["n_samples"] == 0
+    np.testing.assert_array_equal(model.selected_features_, [0, 1])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_units_leak_no_warnings(decay, scale):
+    X, y = decay
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for columns, target in ((X * scale, y), (X, y * scale)):
+            model = LLMSRRegressor(n_samples=20, random_state=0).fit(columns, target)
+            assert model.score(columns, target) > 0.9
 
 
 def test_a_formula_does_not_invent_peaks_between_few_values():

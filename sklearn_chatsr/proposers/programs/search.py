@@ -191,7 +191,7 @@ class ProgramSearch:
                 f"The search ended after {self.n_samples} samples: {error} "
                 "The best formula so far is kept.",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         except KeyboardInterrupt:
             self.interrupted = True
@@ -264,8 +264,10 @@ class ProgramSearch:
         try:
             got = answer.get(timeout=max(wait, 0.0) if np.isfinite(wait) else None)
         except queue.Empty:
+            trouble = getattr(self.model, "last_trouble", None)
             raise LanguageModelError(
-                f"{name} did not answer within the time of the search."
+                f"{name} did not answer within the time of the search"
+                f"{f': {trouble}' if trouble else '.'}"
             ) from None
         if isinstance(got, BaseException):
             raise got
