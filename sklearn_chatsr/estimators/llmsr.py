@@ -82,7 +82,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         Largest formula, in nodes.
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
-        R2, or highest R2 among the formulas of at most so many nodes.
+        R2, or highest R2 among the formulas of at most so many nodes; mutations then
+        make none that are larger.
     constant_optimizer : {"lm", "bfgs", "adam"}, default="lm"
         Variable projection with Levenberg-Marquardt, or one of the two methods of the
         publication; ``published=True`` takes BFGS unless this is ``"adam"``.
@@ -400,6 +401,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             reset_period=max(settings.reset_period, self.n_samples // 3),
             diagnostics=self.diagnostics,
             moves_per_prompt=settings.moves_per_prompt if self.mutation else 0,
+            max_size=None if isinstance(self.selection, str) else self.selection,
         )
 
 

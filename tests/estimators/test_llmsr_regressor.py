@@ -481,6 +481,25 @@ def test_units_leak_no_warnings(decay, scale):
             assert model.score(columns, target) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("limit", "least"),
+    [
+        # The best line in one column has 0.64, the best formula of 7 nodes 0.97.
+        ({"max_size": 5}, 0.63),
+        ({"selection": 5}, 0.63),
+        ({"selection": 7}, 0.9),
+    ],
+)
+def test_short_formulas_compete_at_every_size(limit, least):
+    X = np.random.default_rng(1).uniform(1, 5, size=(100, 2))
+    y = 2.5 * X[:, 0] * np.exp(-0.5 * X[:, 1])
+
+    model = LLMSRRegressor(n_samples=60, random_state=0, **limit).fit(X, y)
+
+    assert model.expression_.size <= max(limit.values())
+    assert model.score(X, y) > least
+
+
 def test_a_formula_does_not_invent_peaks_between_few_values():
     rng = np.random.default_rng(0)
     t, x = rng.integers(0, 5, 400) / 4.0, rng.uniform(0, 1, 400)
