@@ -41,7 +41,7 @@ def unchanged_when_refused(
     """
 
     @functools.wraps(method)
-    def wrapped(self: _E, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def wrapped(self: _E, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         before = dict(vars(self))
         try:
             return method(self, *args, **kwargs)

@@ -412,6 +412,7 @@ def test_a_refused_fit_leaves_no_formula(regressor, power_law):
         lambda regressor, *data: regressor.refit("C*foo", *data),
         lambda regressor, *data: regressor.set_params(constraints="use foo").fit(*data),
     ],
+    ids=["refit", "fit"],
 )
 def test_what_is_refused_leaves_the_fitted_formula_as_it_was(
     regressor, power_law, refused
