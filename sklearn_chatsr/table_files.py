@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,17 +82,9 @@ def read_text_table(
 
     try:
         sep = separator or _separator_of(_header(path))
-        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
-        read = partial(
-            pd.read_csv,
-            path,
-            sep=sep,
-            header=0 if has_header else None,
-            low_memory=False,
-        )
-        frame: pd.DataFrame = read(decimal=decimal or ".")
+        frame = _read(path, sep, decimal or ".", has_header)
         if decimal is None and text_columns(frame):
-            other: pd.DataFrame = read(decimal=",")
+            other = _read(path, sep, ",", has_header)
             frame = min(frame, other, key=lambda f: len(text_columns(f)))
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -110,6 +101,19 @@ def read_text_table(
 def text_columns(frame: pd.DataFrame) -> list[str]:
     """Give the names of the columns that are not numbers."""
     return [c for c in frame.columns if frame[c].dtype.kind not in "biuf"]
+
+
+def _read(path: Path, sep: str, decimal: str, has_header: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(
+        path,
+        sep=sep,
+        header=0 if has_header else None,
+        decimal=decimal,
+        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
+        low_memory=False,
+    )
 
 
 def _header(path: Path) -> str:
