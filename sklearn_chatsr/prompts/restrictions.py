@@ -36,8 +36,8 @@ _ALONE = r"(?!\s*(?:,|and|or)\s+(?:\w+\s+)?<)"  # no list that goes on
 _END = r"(?=\s*(?:[.,;:!)]|$))"
 _ONLY = r"(?:only|solely|exclusively)"
 _USING = (
-    r"(?:us(?:e|es|ed|ing)|allow\w*|permit\w*|keep\w*|contain\w*|inclu(?:de|ding)\w*|consider\w*|"
-    r"depend\w*(?:\s+on)?|function\s+of|with|has|have)"
+    r"(?:us(?:e|es|ed|ing)|allow\w*|permit\w*|keep\w*|contain\w*|inclu(?:de|ding)\w*|"
+    r"consider\w*|depend\w*(?:\s+on)?|function\s+of|with|has|have)"
 )
 _TOLD = (
     (ALL_BUT, rf"{_ALL}{_BUT}{_MARKS}{_ALONE}"),
