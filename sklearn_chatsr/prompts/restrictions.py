@@ -166,7 +166,8 @@ def _other_families(names: Sequence[str]) -> Iterator[str]:
     """Give the families that are shut out where only some may be used.
 
     Who names functions says nothing about arithmetic; who names some arithmetic means
-    all of it. Squares and cubes are products.
+    all of it. Squares and cubes are products, and a sum with a negative coefficient is
+    written as a difference.
     """
     kept = frozenset[str]().union(*(FAMILIES[name].tokens for name in names))
     arithmetic = frozenset(("add", "sub", "mul", "div", "inv"))
@@ -174,6 +175,8 @@ def _other_families(names: Sequence[str]) -> Iterator[str]:
         kept |= arithmetic
     if "mul" in kept:
         kept |= {"sq", "cube"}
+    if "add" in kept:
+        kept |= {"sub"}
     shut: frozenset[str] = frozenset()
     for name, family in sorted(FAMILIES.items(), key=lambda f: -len(f[1].tokens)):
         if not family.tokens & kept and not family.tokens <= shut:
