@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sklearn_chatsr.estimators import LLMSRRegressor
+    from sklearn_chatsr.proposers.programs.specification import Specification
+
+_NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?[\d.]*")
+_UNNAMED_TARGET = "y"
 
 
 def add_command(commands: Any) -> None:
@@ -33,7 +39,10 @@ def add_command(commands: Any) -> None:
         help="specification of LLM-SR, or the short form as .yaml",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, help="csv with a header, target last"
+        "--data",
+        type=Path,
+        required=True,
+        help="csv with the names of the specification; without, target last",
     )
     parser.add_argument(
         "--test", type=Path, action="append", default=[], help="csv to report NMSE on"
@@ -66,8 +75,8 @@ def _run(options: argparse.Namespace) -> None:
     )
 
     specification = read_specification(options.specification)
-    names = list(specification.names)
-    X, y = _read(options.data, names)
+    X, y = _read(options.data, specification)
+    tests = {path: _read(path, specification) for path in options.test}
     regressor = LLMSRRegressor(
         language_model=None
         if options.language_model == "none"
@@ -91,25 +100,67 @@ def _run(options: argparse.Namespace) -> None:
         regressor.fit(X, y)
     except LanguageModelError as error:
         raise ValueError(f"The language model cannot be used: {error}") from error
-    _print(regressor, y.name, {path: _read(path, names) for path in options.test})
+    _print(regressor, y.name, tests)
 
 
-def _read(path: Path, names: list[str]) -> tuple[pd.DataFrame, pd.Series]:
-    """Read inputs by name, or by position where the file names them otherwise."""
+def _read(path: Path, specification: Specification) -> tuple[pd.DataFrame, pd.Series]:
+    """Read inputs and target by name, or by position where no name is known."""
     if not path.is_file():
         raise ValueError(f"No file {str(path)!r}.")
     frame = read_text_table(path)
-    if frame.shape[1] != len(names) + 1:
-        raise ValueError(
-            f"{path.name} has {frame.shape[1]} columns; expected {len(names)} inputs "
-            f"({', '.join(names)}) and, last, the target."
-        )
-    inputs, target = frame.iloc[:, :-1], frame.iloc[:, -1]
+    if _has_no_names(frame):
+        frame = read_text_table(path, has_header=False)
+    frame.columns = frame.columns.map(lambda name: str(name).strip())
+    inputs, target = _places(frame, path, specification)
+    frame = frame.iloc[:, [*inputs, target]]
     if text_columns(frame) or frame.isna().to_numpy().any():
         raise ValueError(f"{path.name} has empty cells or cells that are not numbers.")
-    if set(names) == set(map(str, inputs.columns)):
-        return inputs[names], target
-    return inputs.set_axis(names, axis="columns"), target
+    X = frame.iloc[:, :-1].set_axis(list(specification.names), axis="columns")
+    return X, frame.iloc[:, -1]
+
+
+def _has_no_names(frame: pd.DataFrame) -> bool:
+    """Tell whether the first line holds numbers, other than 0, 1, 2, ..."""
+    names = list(map(str, frame.columns))
+    counted = [str(j) for j in range(len(names))]
+    return names != counted and all(_NUMBER.fullmatch(name) for name in names)
+
+
+def _places(
+    frame: pd.DataFrame, path: Path, specification: Specification
+) -> tuple[list[int], int]:
+    """Give the positions of the inputs and of the target."""
+    header, names = list(frame.columns), list(specification.names)
+    target = specification.target.name
+    found = [name for name in (*names, target) if name in header]
+    others = [name for name in header if name not in names]
+    # Specifications of LLM-SR do not name the target.
+    if found == names and target == _UNNAMED_TARGET and len(others) == 1:
+        found, target = [*names, others[0]], others[0]
+    if len(found) == len(names) + 1:
+        repeated = sorted({name for name in found if header.count(name) > 1})
+        if not repeated:
+            return [header.index(name) for name in names], header.index(target)
+    asked = (
+        f"expected {len(names)} inputs ({', '.join(names)}) and, last, the target"
+        f"{'' if target == _UNNAMED_TARGET else f' ({target})'}"
+    )
+    if found:
+        raise ValueError(
+            f"{path.name} has the columns {', '.join(header)}, of which the "
+            f"specification names {', '.join(found)}; {asked}. Give the columns the "
+            "names of the specification, or the specification those of the columns."
+        )
+    if len(header) != len(names) + 1:
+        raise ValueError(f"{path.name} has {len(header)} columns; {asked}.")
+    warnings.warn(
+        f"{path.name} has none of the names of the specification: its columns "
+        f"{', '.join(header)} are taken by position as {', '.join(names)} and, last, "
+        "the target.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return list(range(len(names))), len(names)
 
 
 def _print(

@@ -50,9 +50,12 @@ def read_table(
 
 
 def read_text_table(
-    path: Path, separator: str | None = None, decimal: str | None = None
+    path: Path,
+    separator: str | None = None,
+    decimal: str | None = None,
+    has_header: bool = True,
 ) -> pd.DataFrame:
-    """Read a text file with a header.
+    """Read a text file, by default with a header.
 
     Parameters
     ----------
@@ -63,6 +66,8 @@ def read_text_table(
         header.
     decimal : str, optional
         The decimal point; by default a comma where that makes numbers of more columns.
+    has_header : bool, default=True
+        Whether the first line holds names; without, columns are called 0, 1, ...
 
     Returns
     -------
@@ -77,10 +82,9 @@ def read_text_table(
 
     try:
         sep = separator or _separator_of(_header(path))
-        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
-        frame = pd.read_csv(path, sep=sep, decimal=decimal or ".", low_memory=False)
+        frame = _read(path, sep, decimal or ".", has_header)
         if decimal is None and text_columns(frame):
-            other = pd.read_csv(path, sep=sep, decimal=",", low_memory=False)
+            other = _read(path, sep, ",", has_header)
             frame = min(frame, other, key=lambda f: len(text_columns(f)))
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -97,6 +101,19 @@ def read_text_table(
 def text_columns(frame: pd.DataFrame) -> list[str]:
     """Give the names of the columns that are not numbers."""
     return [c for c in frame.columns if frame[c].dtype.kind not in "biuf"]
+
+
+def _read(path: Path, sep: str, decimal: str, has_header: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(
+        path,
+        sep=sep,
+        header=0 if has_header else None,
+        decimal=decimal,
+        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
+        low_memory=False,
+    )
 
 
 def _header(path: Path) -> str:

@@ -66,3 +66,36 @@ def test_data_must_fit_the_specification(files, capsys):
 
     assert run(files) == 2
     assert "expected 2 inputs (t, v0) and, last, the target" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("header", [["v", "t", "v0"], ["v0", "v", "n", "t"]])
+def test_columns_are_known_by_their_names_wherever_they_are(files, capsys, header):
+    frame = pd.read_csv(files / "train.csv").assign(n="text")
+    frame[header].to_csv(files / "train.csv", index=False)
+
+    assert run(files) == 0
+    assert "v = v0*exp(-0.7*t)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("header", [["t", "u", "v"], ["a", "b", "v"], ["t", "v0", "w"]])
+def test_a_file_with_some_of_the_names_is_refused(files, capsys, header):
+    frame = pd.read_csv(files / "train.csv")
+    frame.set_axis(header, axis="columns").to_csv(files / "train.csv", index=False)
+
+    assert run(files) == 2
+    told = capsys.readouterr().err
+    assert f"has the columns {', '.join(header)}, of which" in told
+    assert "expected 2 inputs (t, v0) and, last, the target (v)" in told
+
+
+@pytest.mark.parametrize("header", [["a", "b", "c"], False])
+def test_columns_without_known_names_are_taken_by_position_with_a_warning(
+    files, capsys, header
+):
+    frame = pd.read_csv(files / "train.csv")
+    frame.to_csv(files / "train.csv", index=False, header=header)
+
+    with pytest.warns(UserWarning, match="by position as t, v0 and, last, the target"):
+        assert run(files, "--test", str(files / "test.csv")) == 0
+
+    assert "= v0*exp(-0.7*t)" in capsys.readouterr().out

@@ -11,10 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_chatsr.estimators.digits import digits_needed
 from sklearn_chatsr.estimators.rows import merge_rows, price
+from sklearn_chatsr.estimators.validation import (
+    check_sizes,
+    checked_weight,
+    unchanged_when_refused,
+)
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.printing import python_names
 from sklearn_chatsr.fitting import ConstantFitter, Optimizer
@@ -23,8 +29,6 @@ from sklearn_chatsr.selection import Archive, Candidate
 if TYPE_CHECKING:
     import pandas as pd
     import sympy
-
-_LARGEST_TARGET = 1e150
 
 
 class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
@@ -41,6 +45,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
     standard_errors_: npt.NDArray[np.float64]
     digits_: int
     n_features_in_: int
+    selected_features_: npt.NDArray[np.intp]
+    interrupted_: bool
 
     def __sklearn_is_fitted__(self) -> bool:
         # A fit that was refused has seen the columns, and gives no formula.
@@ -212,9 +218,18 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         -------
         str
             Without dollar signs.
+
+        Raises
+        ------
+        ValueError
+            If `digits` is less than 1.
         """
         check_is_fitted(self)
         digits = self.digits_ if digits == "auto" else digits
+        if digits is not None and digits < 1:
+            raise ValueError(
+                f"`digits` == {digits}, must be >= 1, 'auto', or None for all."
+            )
         return self.expression_.to_latex(self.labels_, digits)
 
     def to_python(self) -> str:
@@ -225,7 +240,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         str
             A module with one function ``formula`` of the columns that occur. Columns
             whose names are no identifiers, or the same one to Python, are called
-            ``x1``, ``x2``, ...
+            ``x1``, ``x2``, ..., or ``x1_`` where another column has that name.
         """
         check_is_fitted(self)
         used = self.expression_.variables
@@ -275,6 +290,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
             }
         )
 
+    @unchanged_when_refused
     def refit(
         self,
         expression: Expression | str,
@@ -299,7 +315,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         self
-            Fitted with this formula as the only candidate.
+            Fitted with this formula as the only candidate; when it is refused, as
+            before.
 
         Raises
         ------
@@ -325,7 +342,13 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
                 "column(s)."
             )
         self._set_formula(expression, *merge_rows(X, y, weight))
+        self._forget_search()
         return self
+
+    def _forget_search(self) -> None:
+        """Say what the attributes of a search say when there was none."""
+        self.selected_features_ = np.arange(self.n_features_in_)
+        self.interrupted_ = False
 
     def _set_formula(
         self,
@@ -376,27 +399,23 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         npt.NDArray[np.float64] | None,
     ]:
         """Check X, y and weights as scikit-learn does."""
-        from sklearn.utils.validation import _check_sample_weight
-
         X, y = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
         )
         y = np.asarray(y, dtype=np.float64)
-        largest, spread = float(np.abs(y).max()), float(np.ptp(y))
-        least = min(size for size in (largest, spread, 1.0) if size > 0)
-        if largest > _LARGEST_TARGET or least < 1 / _LARGEST_TARGET:
-            raise ValueError(
-                f"Got targets up to {largest:.2g} that differ by {spread:.2g}: only "
-                f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} do their "
-                "squares fit into float64. Multiply y by a power of ten."
-            )
-        if sample_weight is None:
-            return X, y, None
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not np.any(weight > 0):
-            raise ValueError(
-                "All sample weights are zero: at least one must be positive."
-            )
-        return X, y, weight
+        check_sizes(X, y)
+        return X, y, checked_weight(sample_weight, X)
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        for name, allowed in self._parameter_constraints.items():
+            # To Python, True is the whole number 1.
+            is_flag = not isinstance(allowed, str) and {"boolean", "verbose"} & {
+                a for a in allowed if isinstance(a, str)
+            }
+            value = getattr(self, name)
+            if isinstance(value, bool) and allowed != "no_validation" and not is_flag:
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must not be a "
+                    f"truth value. Got {value} instead."
+                )

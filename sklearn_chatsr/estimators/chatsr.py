@@ -27,6 +27,7 @@ from sklearn_chatsr.estimators.effort import (
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import Search, SearchSettings, size_of_line
 from sklearn_chatsr.estimators.table import Table
+from sklearn_chatsr.estimators.validation import unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
@@ -208,6 +209,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @unchanged_when_refused
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: Any = None
     ) -> Self:
@@ -306,7 +308,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 f"The model gave no formula within {max_time:g} s: its turn came too "
                 "late, or was too short to load it or to draw. Raise `max_time`.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         chosen = search.choose(archive)
         self.standard_errors_ = standard_errors(chosen.expression, table)
@@ -344,7 +346,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 "model as it is. Understood are texts such as 'periodic in "
                 f"{self.labels_[0]} and contains no logarithm', or 'a decay'.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return prompt
 

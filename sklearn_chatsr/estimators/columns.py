@@ -47,7 +47,7 @@ def select_columns(
         f"X has {X.shape[1]} columns, of which the {MAX_VARIABLES} most useful to a "
         "forest of trees are searched. Select columns beforehand to decide yourself.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=5,
     )
     rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ROWS]
     rows.sort()

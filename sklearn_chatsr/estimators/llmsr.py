@@ -24,6 +24,7 @@ from sklearn_chatsr.estimators.language_models import (
 )
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
+from sklearn_chatsr.estimators.validation import unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import Optimizer, warm_up
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
@@ -81,7 +82,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         Largest formula, in nodes.
     selection : {"mdl", "r2"} or int, default="mdl"
         What the answer is chosen by: shortest description of data and formula, highest
-        R2, or highest R2 among the formulas of at most so many nodes.
+        R2, or highest R2 among the formulas of at most so many nodes; mutations then
+        make none that are larger.
     constant_optimizer : {"lm", "bfgs", "adam"}, default="lm"
         Variable projection with Levenberg-Marquardt, or one of the two methods of the
         publication; ``published=True`` takes BFGS unless this is ``"adam"``.
@@ -220,6 +222,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @unchanged_when_refused
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: Any = None
     ) -> Self:
@@ -245,6 +248,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         LanguageModelError
             If the language model gives nothing from the first prompt on. When it fails
             later, a warning says so and the best formula so far is the answer.
+        TypeError
+            If `variable_descriptions` holds something else than text.
         """
         X, y, weight = self._validated(X, y, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -343,6 +348,19 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         names = ["round", "island", "source", "nmse", "equation", "reason", "text"]
         return pd.DataFrame(rows, columns=names)
 
+    def _forget_search(self) -> None:
+        super()._forget_search()
+        self.samples_ = []
+        self.report_ = {
+            "n_samples": 0,
+            "n_valid": 0,
+            "share_valid": None,
+            "reasons": {},
+            "n_tokens": 0,
+            "n_fits": 1,
+            "seconds": 0.0,
+        }
+
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)
         return variable(column) if names is None else str(names[column])
@@ -350,6 +368,12 @@ class LLMSRRegressor(BaseSymbolicRegressor):
     def _specification(self, columns: npt.NDArray[np.intp]) -> Specification:
         labels = [self._label(j) for j in columns]
         meanings = dict(self.variable_descriptions or {})
+        for name, meaning in meanings.items():
+            if not isinstance(name, str) or not isinstance(meaning, str):
+                raise TypeError(
+                    "`variable_descriptions` maps names of columns to text such as "
+                    f"{{'t': 'time [s]'}}, got {{{name!r}: {meaning!r}}}."
+                )
         everything = {self._label(j) for j in range(self.n_features_in_)}
         unknown = sorted(set(meanings) - everything)
         if unknown:
@@ -377,6 +401,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             reset_period=max(settings.reset_period, self.n_samples // 3),
             diagnostics=self.diagnostics,
             moves_per_prompt=settings.moves_per_prompt if self.mutation else 0,
+            max_size=None if isinstance(self.selection, str) else self.selection,
         )
 
 

@@ -214,7 +214,7 @@ class Search:
                     f"The search ended early ({type(error).__name__}: {error}) and "
                     "keeps the best formula so far. Please report it with the data.",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=5,
                 )
         if self.settings.constraints is not None and not len(self.archive):
             raise ValueError(self.settings.constraints.refusal())

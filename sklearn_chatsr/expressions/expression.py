@@ -376,9 +376,9 @@ class Expression:
     @classmethod
     def from_python(cls, text: str, labels: Sequence[str] | None = None) -> Expression:
         """Read the source that `to_python` writes; nothing is executed."""
-        from sklearn_chatsr.expressions.parsing import parse_infix
+        from sklearn_chatsr.expressions.parsing import parse_python
 
-        return cls.from_tree(parse_infix(text, labels))
+        return cls.from_tree(parse_python(text, labels))
 
     def to_sympy(self, labels: Sequence[str] | None = None) -> sympy.Expr:
         """Convert to SymPy with real symbols named after the columns."""

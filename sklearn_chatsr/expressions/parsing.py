@@ -15,7 +15,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from sklearn_chatsr.expressions.expression import Expression, Tree
-from sklearn_chatsr.expressions.printing import ALIASES, is_bare_label, latex_label
+from sklearn_chatsr.expressions.printing import (
+    ALIASES,
+    is_bare_label,
+    latex_label,
+    python_names,
+)
 from sklearn_chatsr.expressions.vocabulary import (
     CONSTANT,
     MAX_INTEGER,
@@ -60,11 +65,24 @@ class _Word(NamedTuple):
 
 
 def parse_infix(text: str, labels: Sequence[str] | None = None) -> Tree:
-    """Read infix text or NumPy source as a tree; see `Expression.from_infix`."""
+    """Read infix text as a tree; see `Expression.from_infix`."""
     columns = {
         str(label): variable(i)
         for i, label in enumerate(() if labels is None else labels)
     }
+    # A column called "sin", or "x2" in another place, needs backticks.
+    bare = {name for name, token in columns.items() if is_bare_label(name, token)}
+    return _parse_words(text, columns, bare)
+
+
+def parse_python(text: str, labels: Sequence[str] | None = None) -> Tree:
+    """Read NumPy source as a tree; see `Expression.from_python`."""
+    names = python_names(() if labels is None else labels)
+    columns = {name: variable(i) for i, name in enumerate(names)}
+    return _parse_words(text, columns, set(columns))
+
+
+def _parse_words(text: str, columns: dict[str, str], bare: set[str]) -> Tree:
     words = []
     for match in _scan(_INFIX_WORD, text):
         kind, found, position = _matched(match)
@@ -73,7 +91,7 @@ def parse_infix(text: str, labels: Sequence[str] | None = None) -> Tree:
             if name not in columns:
                 _fail(text, position, f"unknown column {name!r}", columns)
             words.append(_Word("variable", columns[name], position))
-        elif kind == "name" and _is_column(found, columns):
+        elif kind == "name" and found in bare:
             words.append(_Word("variable", columns[found], position))
         elif kind == "attribute":
             words.append(_Word("name", found, position))
@@ -106,11 +124,6 @@ def parse_latex(text: str, labels: Sequence[str] | None = None) -> Tree:
         else:
             words.append(_Word(kind, _LATEX_SIGNS.get(found, found), position))
     return _Parser(text, words, columns).parse()
-
-
-def _is_column(name: str, columns: dict[str, str]) -> bool:
-    """Tell a column from an operator: a column called "sin" needs backticks."""
-    return name in columns and is_bare_label(name, columns[name])
 
 
 def _scan(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

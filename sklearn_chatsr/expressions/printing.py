@@ -103,16 +103,26 @@ def python_names(labels: Sequence[str]) -> list[str]:
     # Python reads identifiers in this normal form, in which two columns may be one.
     read = [unicodedata.normalize("NFKC", str(label)) for label in labels]
     counts = Counter(read)
-    tokens = map(variable, range(len(labels)))
-    return [
-        str(label)
-        if str(label).isidentifier()
-        and is_bare_label(name, token)
-        and not keyword.iskeyword(name)
-        and counts[name] == 1
-        else token
-        for label, name, token in zip(labels, read, tokens, strict=True)
-    ]
+    names: dict[int, str] = {}
+    for j, (label, name) in enumerate(zip(map(str, labels), read, strict=True)):
+        # A column may be called "x2" wherever it stands.
+        plain = is_bare_label(name, variable(j)) or is_variable(label)
+        if (
+            plain
+            and label.isidentifier()
+            and not keyword.iskeyword(name)
+            and counts[name] == 1
+        ):
+            names[j] = label
+    taken = set(names.values())
+    for j in range(len(labels)):
+        if j not in names:
+            name = variable(j)
+            while name in taken:
+                name += "_"
+            names[j] = name
+            taken.add(name)
+    return [names[j] for j in range(len(labels))]
 
 
 class _Notation(ABC):

@@ -92,11 +92,19 @@ def pareto_front_data(
 
     Raises
     ------
+    TypeError
+        If a regressor is given instead of its candidates.
     ValueError
         If there are no candidates, or the criterion is unknown.
     """
     if criterion not in _NAMES:
         raise ValueError(f"`criterion` == {criterion!r}, must be one of {set(_NAMES)}.")
+    if not isinstance(candidates, Sequence) or isinstance(candidates, str):
+        raise TypeError(
+            "`candidates` must be a sequence of Candidate such as "
+            f"`regressor.pareto_front_`, got {type(candidates).__name__}. Of a fitted "
+            "regressor, `ParetoFrontDisplay.from_estimator` draws the front."
+        )
     if not candidates:
         raise ValueError("Got no candidates, need at least one to plot.")
     table = sorted(candidates, key=lambda c: (c.complexity, getattr(c, criterion)))

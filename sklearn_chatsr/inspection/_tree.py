@@ -80,6 +80,11 @@ def expression_tree_data(
     ExpressionTreeData
         Labels, places and edges of the nodes.
 
+    Raises
+    ------
+    TypeError
+        If something else than an expression is given.
+
     Examples
     --------
     >>> from sklearn_chatsr.expressions import Expression
@@ -90,6 +95,7 @@ def expression_tree_data(
     >>> tree.edges
     [(0, 1), (0, 2), (2, 3)]
     """
+    _check_expression(expression)
     n_nodes = len(expression.tokens)
     x, y = [0.0] * n_nodes, [0.0] * n_nodes
     edges = list(_edges(expression.tokens))
@@ -133,6 +139,11 @@ def to_dot(
     str
         A graph that ``dot -Tsvg`` draws.
 
+    Raises
+    ------
+    TypeError
+        If something else than an expression is given.
+
     Examples
     --------
     >>> from sklearn_chatsr.expressions import Expression
@@ -145,6 +156,7 @@ def to_dot(
       0 -> 1;
     }
     """
+    _check_expression(expression)
     labels = _labels(expression, feature_names, digits)
     lines = ["digraph expression {", "  node [shape=circle];"]
     for node, label in enumerate(labels):
@@ -152,6 +164,14 @@ def to_dot(
         lines.append(f'  {node} [label="{quoted}"];')
     lines += [f"  {a} -> {b};" for a, b in _edges(expression.tokens)]
     return "\n".join([*lines, "}"])
+
+
+def _check_expression(given: object) -> None:
+    if not isinstance(given, Expression):
+        raise TypeError(
+            "`expression` must be an Expression such as `regressor.expression_`, or "
+            f"`Expression.from_infix('2.5*sin(x1)')`, got {type(given).__name__}."
+        )
 
 
 class ExpressionTreeDisplay:

@@ -93,6 +93,8 @@ class HTTPLanguageModel:
     total_tokens : int
         Tokens generated so far, as the server counts them. (llama.cpp counts one of
         the answers to a request.)
+    last_trouble : str or None
+        Why the latest request is to be sent again; None when it was answered.
 
     Raises
     ------
@@ -157,6 +159,7 @@ class HTTPLanguageModel:
         self.max_total_tokens = max_total_tokens
         self.extra_body = dict(extra_body or {})
         self.total_tokens = 0
+        self.last_trouble: str | None = None
         self._at_once: int | None = None
 
     def complete(
@@ -232,9 +235,11 @@ class HTTPLanguageModel:
                     raise _RequestError(f"{error}{tries}", error.status) from None
                 wait = max(self.backoff * 2**attempt, error.wait or 0.0)
                 wait = min(wait, _LONGEST_WAIT)
+                self.last_trouble = str(self._fatal(error))
                 _logger.warning("%s Trying again in %.1f s.", error, wait)
                 time.sleep(wait)
             else:
+                self.last_trouble = None
                 _logger.debug("Answered in %.2f s.", time.perf_counter() - began)
                 return answer
         raise AssertionError("unreachable")

@@ -51,6 +51,9 @@ class LanguageModel(Protocol):
     A back-end may say ``repeatable = True``: with the same seed a run is to end with
     the same formula. The search then does nothing that depends on how long an answer
     takes. With other back-ends it goes on mutating programs until the answer is there.
+
+    One that tries again after a failure may tell the latest as ``last_trouble``, a
+    sentence, or None: a search whose time is over by then says why.
     """
 
     name: str

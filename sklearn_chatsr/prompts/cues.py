@@ -80,6 +80,12 @@ IDLE_DENIALS = (
     r"\b(?:or|to|towards?)\s+(?:nothing|zero)\b|\bno\s+surprise\b"
 )
 
+# Words that turn around what stands beside them, or shut out all else.
+RESTRICTION = (
+    r"\b(?:except(?:ing)?|only|solely|exclusively|other\s+than|(?:apart|aside)\s+from)"
+    r"\b"
+)
+
 # Phrases of several words, said in one before a text is cut into clauses; marks that
 # stand inside are kept.
 _RISE = r"(?:ris(?:es?|ing)|increas\w*|grow\w*|climb\w*|go\w*\s+up|up|larger)"
@@ -247,6 +253,19 @@ TOGETHER = (
     r"|\b(?:larger|smaller|higher|lower|greater|bigger)\s+(?:for|at|with)\b|"
     r"\bfor\s+(?:larger|smaller|higher|lower|greater|bigger|increas\w+|grow\w+|"
     r"ris\w+)\b"
+)
+# "The hotter the gas, the faster the reaction", and what these words compare.
+_COMPARATIVE = r"(?!either|other|latter|former|order|number)(\w+er|more|less)"
+CORRELATIVE = (
+    rf"^\s*(?:and\s+|but\s+)?the\s+{_COMPARATIVE}\b.*,\s+the\s+{_COMPARATIVE}\b"
+)
+MORE = (
+    r"(?:faster|quicker|hotter|warmer|wider|deeper|thicker|heavier|denser|brighter|"
+    r"louder|taller|older|steeper|harder)"
+)
+LESS = (
+    r"(?:slower|colder|cooler|shorter|narrower|shallower|thinner|lighter|dimmer|fewer|"
+    r"quieter|younger|softer)"
 )
 
 PAIRS: dict[str, str] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.prompts import cues
@@ -16,10 +16,17 @@ from sklearn_chatsr.prompts.mentions import (
     variable_pattern,
 )
 from sklearn_chatsr.prompts.properties import Property
+from sklearn_chatsr.prompts.restrictions import (
+    ALL_BUT,
+    NONE_BUT,
+    is_unclear,
+    mark_restrictions,
+    read_restriction,
+)
 from sklearn_chatsr.prompts.wordings import FRAMES, UNSEEN_FRAMES
 from sklearn_chatsr.prompts.writing import write_prompt
 
-_MARK = re.compile(r"<([VOFN])(\d+)>")
+_MARK = re.compile(r"<([VOFNAB])(\d+)>")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|[.!;]+\s*$|\n+")
 _CLAUSE = re.compile(
@@ -105,14 +112,16 @@ class Prompt:
         self.text = text
         self.labels = tuple(map(str, labels))
         reader = _Reader(self.labels)
-        self.properties = list(dict.fromkeys(reader.read(text)))
+        read = dict.fromkeys(reader.read(text))
+        self.properties = [p for p in read if p not in reader.denied]
         self.remainder = " ".join(reader.unread)
 
     @property
     def is_understood(self) -> bool:
-        """Whether little beside the properties is said, and nothing else is denied."""
+        """Whether little beside the properties is said, nothing denied or excepted."""
         few = len(_other_words(self.remainder)) <= _MOST_OTHER_WORDS
-        return bool(self.properties) and few and not _has(cues.DENIAL, self.remainder)
+        turned = _has(f"{cues.DENIAL}|{cues.RESTRICTION}", self.remainder)
+        return bool(self.properties) and few and not turned
 
     def properties_for(self, columns: Iterable[int]) -> list[Property]:
         """Give what is told of some columns, renamed.
@@ -229,6 +238,7 @@ class _Reader:
         self._mentions: list[Mention] = []
         self._last: list[str] = [variable(0)] if len(labels) == 1 else []
         self.unread: list[str] = []
+        self.denied: set[Property] = set()
 
     def read(self, text: str) -> Iterator[Property]:
         text, special = self._read_equations(text)
@@ -258,7 +268,10 @@ class _Reader:
         if asked or _has(cues.DOUBT, sentence):
             self.unread.append(_MARK.sub(" ", sentence))
             return
-        sentence = sentence.replace("?", " ")
+        sentence = mark_restrictions(sentence.replace("?", " "), self._mentions)
+        if is_unclear(sentence):
+            self.unread.append(_MARK.sub(" ", sentence))
+            return
         size = _size(sentence, self._mentions)
         if size is not None:
             yield size
@@ -270,7 +283,11 @@ class _Reader:
             earlier = [v for c in clauses[:index] for v in c.variables]
             later = [v for c in clauses[index:] for v in c.variables]
             around = clause.variables or earlier or later or self._last
-            clause.found = list(self._read_clause(clause, around, before))
+            clause.found = (
+                self._read_restriction(clause)
+                if clause.of(ALL_BUT) or clause.of(NONE_BUT)
+                else list(self._read_clause(clause, around, before))
+            )
             yield from clause.found
             self.unread += clause.unread
             self._last = clause.variables or self._last
@@ -291,6 +308,15 @@ class _Reader:
             _Clause(t, [self._mentions[int(m.group(2))] for m in _MARK.finditer(t)])
             for t in texts
         ]
+
+    def _read_restriction(self, clause: _Clause) -> list[Property]:
+        """Read a clause about all, or none, but some columns or operators."""
+        (first, *more) = clause.of(ALL_BUT) + clause.of(NONE_BUT)
+        said = re.sub(rf"<[{ALL_BUT}{NONE_BUT}]\d+>", " ", clause.text)
+        found = None if more else read_restriction(said, first, self._labels)
+        if found is None:
+            self.unread.append("except")
+        return list(found or ())
 
     def _read_clause(
         self, clause: _Clause, around: list[str], before: _Clause | None
@@ -333,6 +359,11 @@ class _Reader:
             found += _operators(clause, found)
         elif clause.variables and not found:
             found += _dependence(clause)
+        if clause.has(r"\b(?:is|are|does)\s+(?:not|never)\b"):
+            # What is said and denied in one text is not told.
+            plain = replace(clause, text=re.sub(cues.DENIAL, " ", clause.text))
+            about_plain = [*_about_variables(plain, about), *_domains(plain, [])]
+            self.denied.update(p for p in about_plain if p not in found)
         yield from found
 
 
@@ -367,6 +398,10 @@ def _belongs_to(before: str, piece: str) -> bool:
     pair = any(_has(p, piece) and not _has(p, before) for p in cues.PAIRS.values())
     if pair and _has(r"\b(?:their|these|both|two|the)\b", piece) and not has_mark:
         return len(re.findall(r"<V\d+>", before)) >= 2
+    if _has(cues.CORRELATIVE, f"{before} , {piece}") and not _has(
+        cues.CORRELATIVE, before
+    ):
+        return True  # "the hotter the gas, the faster the reaction"
     turns = [_has(cues.UP, t) or _has(cues.DOWN, t) for t in (before, piece)]
     short = len(_other_words(_MARK.sub(" ", before))) <= _SHORT_CLAUSE
     together = short or _has(cues.TOGETHER, before) or _has(r"\bso\s+do", piece)
@@ -506,6 +541,12 @@ def _parity(clause: _Clause, no: bool) -> list[str]:
 
 def _direction(clause: _Clause) -> str | None:
     """Tell whether the target rises or falls with what the clause names."""
+    match = re.search(cues.CORRELATIVE, clause.text)
+    if match is not None:
+        turns = [_turn(word) for word in match.groups()]
+        if clause.denied or None in turns:
+            return None
+        return "increasing" if turns[0] == turns[1] else "decreasing"
     ups, downs = (
         len(re.findall(_numbered(p), clause.text, re.I)) for p in (cues.UP, cues.DOWN)
     )
@@ -517,6 +558,13 @@ def _direction(clause: _Clause) -> str | None:
             return None
         rising = not rising
     return "increasing" if rising else "decreasing"
+
+
+def _turn(comparative: str) -> bool | None:
+    """Tell whether "hotter" is more, or less, of something."""
+    if re.fullmatch(f"{cues.MORE}|{cues.UP}", comparative):
+        return True
+    return False if re.fullmatch(f"{cues.LESS}|{cues.DOWN}", comparative) else None
 
 
 def _domains(clause: _Clause, found: list[Property]) -> Iterator[Property]:

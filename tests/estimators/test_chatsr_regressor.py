@@ -67,6 +67,20 @@ def test_python_source_computes_the_prediction(regressor, noisy_line):
     np.testing.assert_allclose(namespace["formula"](X[:, 0]), regressor.predict(frame))
 
 
+@pytest.mark.parametrize("names", [["x2", "x1"], ["x2", "a b"], ["x10", "x1"]])
+def test_python_source_takes_columns_by_their_names(regressor, names):
+    X = np.random.default_rng(0).uniform(1, 5, size=(20, 2))
+    frame = pd.DataFrame(X, columns=names)
+    regressor.refit(Expression.from_infix("C*x1/x2^2"), frame, 3.5 * X[:, 0])
+
+    namespace: dict = {}
+    # Our own source, printed by the code under test.
+    exec(regressor.to_python(), namespace)
+
+    named = {n if n.isidentifier() else "x2_": frame[n] for n in names}
+    np.testing.assert_allclose(namespace["formula"](**named), regressor.predict(frame))
+
+
 @pytest.mark.parametrize("names", [["µ", "μ"], ["ﬁ", "fi"]])
 def test_python_source_tells_names_apart_that_python_reads_as_one(regressor, names):
     X = np.random.default_rng(0).uniform(1, 5, size=(20, 2))
@@ -393,6 +407,44 @@ def test_a_refused_fit_leaves_no_formula(regressor, power_law):
 
 
 @pytest.mark.parametrize(
+    "refused",
+    [
+        lambda regressor, *data: regressor.refit("C*foo", *data),
+        lambda regressor, *data: regressor.set_params(constraints="use foo").fit(*data),
+    ],
+    ids=["refit", "fit"],
+)
+def test_what_is_refused_leaves_the_fitted_formula_as_it_was(
+    regressor, power_law, refused
+):
+    X, y = power_law
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    regressor.refit("C*a/b^2", frame, y)
+    formula, predicted = regressor.formula_, regressor.predict(frame)
+    other = pd.DataFrame(X[:, [1, 0, 1]], columns=["b", "a", "c"])
+
+    with pytest.raises(ValueError, match="foo"):
+        refused(regressor, other, y)
+
+    assert regressor.n_features_in_ == 2
+    assert list(regressor.feature_names_in_) == ["a", "b"]
+    assert regressor.formula_ == formula
+    np.testing.assert_array_equal(regressor.predict(frame), predicted)
+
+
+def test_refit_forgets_the_search(regressor):
+    X = np.random.default_rng(0).uniform(1, 2, size=(40, 12))
+    with pytest.warns(UserWarning, match="X has 12 columns"):
+        regressor.fit(X, X[:, 0])
+
+    for fitted in (regressor, ChatSRRegressor()):
+        fitted.refit("C*x1", X[:, :2], X[:, 0])
+
+        np.testing.assert_array_equal(fitted.selected_features_, [0, 1])
+        assert fitted.interrupted_ is False
+
+
+@pytest.mark.parametrize(
     ("formula", "message"),
     [
         ("C*foo", "unknown name 'foo'"),
@@ -526,6 +578,7 @@ def test_zero_weights_are_refused(regressor, power_law):
         ({"decoding": "greedy"}, "'decoding' parameter"),
         ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
         ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
+        ({"max_size": True}, "'max_size' parameter .* must not be a truth value"),
         ({"device": "foo"}, "`device` == 'foo', must be 'auto' or a torch device"),
     ],
 )
@@ -606,6 +659,32 @@ def test_targets_whose_squares_are_lost_are_refused(regressor, scale):
     for y in (scale * X[:, 0], np.full(20, scale)):
         with pytest.raises(ValueError, match="Multiply y by a power of ten"):
             regressor.fit(X, y)
+
+
+def test_columns_whose_squares_are_lost_are_refused(regressor):
+    X = np.arange(40.0).reshape(20, 2) * [1.0, 1e160]
+
+    with pytest.raises(ValueError, match=r"3.9e\+161 in the column at position 1"):
+        regressor.fit(X, X[:, 0])
+
+
+def test_huge_weights_are_equal_weights(regressor, power_law):
+    X, y = power_law
+
+    regressor.fit(X, y, sample_weight=np.full(len(y), 1e308))
+
+    assert (
+        regressor.formula_
+        == ChatSRRegressor(proposers=("templates",), random_state=0).fit(X, y).formula_
+    )
+
+
+@pytest.mark.parametrize("digits", [0, -1])
+def test_latex_needs_a_digit(regressor, power_law, digits):
+    regressor.refit("C*x1/x2^2", *power_law)
+
+    with pytest.raises(ValueError, match=f"`digits` == {digits}, must be >= 1"):
+        regressor.to_latex(digits)
 
 
 def test_fewer_rows_than_a_basis_has_coefficients_do_no_harm():

@@ -442,6 +442,52 @@ def test_settings_that_cannot_be_used_are_named(decay, params, message):
         LLMSRRegressor(**params).fit(*decay)
 
 
+@pytest.mark.parametrize("given", [{"t": 5}, {3: "time"}])
+def test_descriptions_that_are_no_text_are_named(decay, given):
+    with pytest.raises(TypeError, match=r"`variable_descriptions` maps names .* got"):
+        LLMSRRegressor(variable_descriptions=given).fit(*decay)
+
+
+def test_a_server_that_refuses_within_a_short_time_is_told(decay):
+    model = LLMSRRegressor(
+        language_model="http://127.0.0.1:1/v1", n_samples=4, max_time=3, random_state=0
+    )
+
+    with pytest.warns(RuntimeWarning, match=r"127\.0\.0\.1.*no connection .*refused"):
+        model.fit(*decay)
+
+    assert np.isfinite(model.predict(decay[0])).all()
+
+
+def test_refit_forgets_the_samples(decay):
+    X, y = decay
+    model = LLMSRRegressor(language_model=None, n_samples=20, random_state=0)
+    model.fit(X, y).refit("C*t", X, y)
+
+    assert model.samples_table().empty
+    assert model.report_["n_samples"] == 0
+    np.testing.assert_array_equal(model.selected_features_, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("limit", "least"),
+    [
+        # The best line in one column has 0.64, the best formula of 7 nodes 0.97.
+        ({"max_size": 5}, 0.63),
+        ({"selection": 5}, 0.63),
+        ({"selection": 7}, 0.9),
+    ],
+)
+def test_short_formulas_compete_at_every_size(limit, least):
+    X = np.random.default_rng(1).uniform(1, 5, size=(100, 2))
+    y = 2.5 * X[:, 0] * np.exp(-0.5 * X[:, 1])
+
+    model = LLMSRRegressor(n_samples=60, random_state=0, **limit).fit(X, y)
+
+    assert model.expression_.size <= max(limit.values())
+    assert model.score(X, y) > least
+
+
 def test_a_formula_does_not_invent_peaks_between_few_values():
     rng = np.random.default_rng(0)
     t, x = rng.integers(0, 5, 400) / 4.0, rng.uniform(0, 1, 400)

@@ -197,6 +197,9 @@ def test_text_with_folded_signs_has_the_same_values(expression):
         (["µ", "v"], "µ/v**2"),
         (["ｎｐ", "ｉｆ"], "x1/x2**2"),  # noqa: RUF001
         (["x²", "ｘ１"], "x1/x2**2"),  # noqa: RUF001
+        (["x2", "x1"], "x2/x1**2"),
+        (["x2", "a b"], "x2/x2_**2"),
+        (["x10", "x1"], "x10/x1**2"),
     ],
 )
 def test_names_that_python_reads_as_one_or_as_its_own_are_replaced(labels, source):

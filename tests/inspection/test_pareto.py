@@ -75,6 +75,11 @@ def test_an_empty_table_is_refused():
         pareto_front_data([])
 
 
+def test_a_regressor_is_no_table_of_candidates():
+    with pytest.raises(TypeError, match=r"such as `regressor.pareto_front_`, got Fit"):
+        pareto_front_data(Fitted().fit())
+
+
 def test_display_rings_the_selected_formula(pyplot):
     display = ParetoFrontDisplay.from_estimator(Fitted().fit())
 

@@ -87,6 +87,12 @@ def test_display_draws_on_the_given_axes(pyplot):
     assert display.figure_ is ax.figure
 
 
+@pytest.mark.parametrize("draw", [expression_tree_data, to_dot])
+def test_a_regressor_is_no_expression(draw):
+    with pytest.raises(TypeError, match=r"such as `regressor.expression_`.* got Fit"):
+        draw(Fittable())
+
+
 def test_display_of_an_unfitted_estimator_says_so():
     with pytest.raises(NotFittedError):
         ExpressionTreeDisplay.from_estimator(Fittable())

@@ -19,6 +19,11 @@ LABELS = ["mass", "speed"]
         (["contain sin, log", "at most 2 nodes"], "at most 2 nodes.*takes at least 3"),
         ("be beautiful", "Cannot read the constraint 'be beautiful'.*Columns: mass"),
         ("avoid neg", "Cannot read the constraint 'avoid neg'.*Operators: sin, cos,"),
+        (
+            "anything but the natural logarithm",
+            "Cannot read the constraint 'anything but",
+        ),
+        ("ignore only mass", "Cannot read the constraint.*not understood: 'only'"),
         ("is periodic in mass", "cannot be enforced"),
         (Property("uses", ("x7",)), "about x7, but there are 2"),
         ([3], "takes text or Property objects, got int"),
@@ -40,6 +45,22 @@ def test_only_formulas_that_obey_are_allowed():
     assert rules.forbidden == {"log"}
     assert rules.required == ({"x2"},)
     assert rules.max_size == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "shut"),
+    [
+        ("ignore everything except speed", "x2^2", "x1"),
+        ("use nothing but speed", "x2^2", "x1*x2"),
+        ("anything but log", "exp(x1)", "log(x1)"),
+        ("only exp and log", "x1*exp(x2)", "sin(x2)"),
+    ],
+)
+def test_exceptions_bind_as_they_are_meant(given, kept, shut):
+    rules = Constraints.read(given, LABELS)
+
+    assert rules.allow(Expression.from_infix(kept))
+    assert not rules.allow(Expression.from_infix(shut))
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"neg", "pi", "e"}))

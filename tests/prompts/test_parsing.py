@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.reading import read_sentences
 from sklearn_chatsr.prompts import (
+    FAMILIES,
     WORDINGS,
     Prompt,
     Property,
@@ -117,6 +118,96 @@ def test_text_that_is_not_understood_goes_on_with_names_replaced():
 def test_sentences_are_read_by_what_they_speak_of(text, told):
     assert parse_prompt(text, ["x1", "x2"]) == [
         Property(kind, tuple(rest)) for kind, *rest in told
+    ]
+
+
+def _of_t(kind):
+    return [Property(kind, (name,)) for name in ("x1", "x2")]
+
+
+ONLY_T = [Property("uses", ("x3",)), *_of_t("ignores")]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ignore everything except t", _of_t("ignores")),
+        ("Ignore all columns but t.", _of_t("ignores")),
+        ("Everything but t is irrelevant", _of_t("ignores")),
+        ("use nothing but t", ONLY_T),
+        ("do not use anything but t", ONLY_T),
+        ("nothing except t", ONLY_T),
+        ("no columns other than t", ONLY_T),
+        ("the rate depends on nothing but t", ONLY_T),
+        ("use only t", ONLY_T),
+        ("it depends on t alone", ONLY_T),
+        ("use all columns except t", [Property("ignores", ("x3",))]),
+        ("anything but a logarithm", [Property("avoids", ("log",))]),
+        ("everything except exp is allowed", [Property("avoids", ("exp",))]),
+        ("all functions except sin are possible", [Property("avoids", ("sin",))]),
+    ],
+)
+def test_what_is_told_by_exception_is_not_read_as_its_opposite(text, told):
+    assert parse_prompt(text, ["conc", "E a", "t"]) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "shut"),
+    [
+        ("only exp and log", {"exp", "log", "mul", "div", "sq"}, {"sin", "sqrt"}),
+        ("avoid everything except exp", {"exp", "add"}, {"log", "tanh", "pow"}),
+        (
+            "Use only addition and multiplication",
+            {"add", "sub", "mul", "sq"},
+            {"div", "inv", "exp", "sin"},
+        ),
+    ],
+)
+def test_where_some_operators_only_are_used_the_others_are_avoided(text, kept, shut):
+    properties = parse_prompt(text, ["t"])
+
+    avoided = set().union(*(FAMILIES[p.arguments[0]].tokens for p in properties))
+    assert {p.kind for p in properties} == {"avoids"}
+    assert shut <= avoided
+    assert not kept & avoided
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ignore everything except for the local time t",
+        "anything but the natural logarithm",
+        "avoid all except t and log",
+        "colleagues say nothing but exp",
+    ],
+)
+def test_an_exception_that_is_not_understood_is_left_out(text):
+    prompt = Prompt(text, ["conc", "t"])
+
+    assert prompt.properties == []
+    assert not prompt.is_understood
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("the larger the E a, the slower the rate", ["decreasing"]),
+        ("the hotter the E a, the faster the reaction", ["increasing"]),
+        ("The colder E a, the weaker the signal.", ["increasing"]),
+        ("the larger the E a, the calmer the rate", []),
+    ],
+)
+def test_comparatives_in_pairs_tell_a_direction(text, told):
+    assert parse_prompt(text, ["t", "E a"]) == [Property(k, ("x2",)) for k in told]
+
+
+@pytest.mark.parametrize("joint", [" and it", ". It"])
+def test_what_is_said_and_denied_is_not_told(joint):
+    text = f"it is periodic in t{joint} is not periodic in t"
+
+    assert parse_prompt(text, ["m", "t"]) == []
+    assert parse_prompt(text.replace("c in t", "c in m", 1), ["m", "t"]) == [
+        Property("periodic", ("x1",))
     ]
 
 

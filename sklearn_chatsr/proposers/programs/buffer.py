@@ -157,6 +157,8 @@ class ExperienceBuffer:
         How exemplars are chosen on an island.
     capacity : int, default=60
         Programs per island.
+    max_size : int, optional
+        Nodes of the largest program that an island takes.
 
     References
     ----------
@@ -183,6 +185,7 @@ class ExperienceBuffer:
         reset_period: int = 200,
         rule: Rule = "rank",
         capacity: int = 60,
+        max_size: int | None = None,
     ) -> None:
         if n_islands < 1:
             raise ValueError(f"`n_islands` == {n_islands}, must be >= 1.")
@@ -191,6 +194,7 @@ class ExperienceBuffer:
         self.reset_period = reset_period
         self._rule: Rule = rule
         self._capacity = capacity
+        self._max_size = max_size
         self.islands = [Island(capacity, rule) for _ in range(n_islands)]
         self.n_resets = 0
 
@@ -202,12 +206,14 @@ class ExperienceBuffer:
 
     def register(self, program: Member, island: int) -> bool:
         """Offer a program to an island."""
+        if self._max_size is not None and program.expression.size > self._max_size:
+            return False
         return self.islands[island].register(program)
 
     def register_everywhere(self, program: Member) -> None:
         """Offer a program to every island, as the seed is."""
-        for island in self.islands:
-            island.register(program)
+        for island in range(len(self.islands)):
+            self.register(program, island)
 
     def reset_when_due(self, n_samples: int, rng: np.random.Generator) -> bool:
         """Empty the weaker half of the islands once per period.

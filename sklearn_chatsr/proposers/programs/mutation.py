@@ -205,7 +205,9 @@ class Mutator:
             values = self._term_values(host)
             if values is None:
                 continue
-            gains = _gains(basis, rest, self._blocks * values[:, np.newaxis])
+            with np.errstate(all="ignore"):
+                columns = self._blocks * values[:, np.newaxis]
+            gains = _gains(basis, rest, columns)
             best = np.argsort(-gains, kind="stable")[:_TOP]
             scored += [(float(gains[k]), h, int(k)) for k in best if gains[k] > 0]
         scored.sort(key=lambda row: (-row[0], row[1], row[2]))
@@ -288,11 +290,12 @@ class Mutator:
         if any(column is None for column in columns):
             return None
         matrix = np.column_stack([c for c in columns if c is not None])
-        size = np.linalg.norm(matrix * self._root[:, np.newaxis], axis=0)
+        size = _lengths(matrix * self._root[:, np.newaxis])
         if not (np.isfinite(size).all() and (size > 0).all()):
             return None
         matrix = matrix * self._root[:, np.newaxis] / size
-        solution = np.linalg.lstsq(matrix, self._y, rcond=1e-14)[0] / size
+        with np.errstate(all="ignore"):
+            solution = np.linalg.lstsq(matrix, self._y, rcond=1e-14)[0] / size
         if not np.isfinite(solution).all():
             return None
         return join_terms(terms, solution.tolist())
@@ -304,7 +307,7 @@ class Mutator:
             return np.empty((len(self._y), 0))
         matrix = np.column_stack([c for c in columns if c is not None])
         matrix = matrix * self._root[:, np.newaxis]
-        size = np.linalg.norm(matrix, axis=0)
+        size = _lengths(matrix)
         if not np.isfinite(size).all():
             return None
         u, s, _ = np.linalg.svd(matrix / np.where(size > 0, size, 1.0), False)
@@ -324,15 +327,22 @@ class Mutator:
         return values if np.isfinite(values).all() else None
 
 
+def _lengths(columns: FloatArray) -> FloatArray:
+    """Give the length of each column, infinite where its squares overflow."""
+    with np.errstate(over="ignore"):
+        lengths: FloatArray = np.linalg.norm(columns, axis=0)
+    return lengths
+
+
 def _gains(basis: FloatArray, rest: FloatArray, columns: FloatArray) -> FloatArray:
     """Give the share of the rest that each column explains beside the basis."""
-    size = np.einsum("ij,ij->j", columns, columns)
-    projected = columns - basis @ (basis.T @ columns)
-    left = np.einsum("ij,ij->j", projected, projected)
     total = float(rest @ rest)
     if total <= 0:
         return np.zeros(columns.shape[1])
     with np.errstate(all="ignore"):
+        size = np.einsum("ij,ij->j", columns, columns)
+        projected = columns - basis @ (basis.T @ columns)
+        left = np.einsum("ij,ij->j", projected, projected)
         gains = np.square(rest @ projected) / (left * total)
-    usable = (left > _DEPENDENT * size) & np.isfinite(gains)
+        usable = (left > _DEPENDENT * size) & np.isfinite(gains)
     return np.where(usable, gains, 0.0)

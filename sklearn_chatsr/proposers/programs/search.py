@@ -57,6 +57,9 @@ class ProgramSettings:
         Beginning of the body that prompts end with.
     rule : {"rank", "softmax"}
         How exemplars are chosen.
+    max_size : int or None
+        Nodes of the largest program that is bred, where only shorter ones can be the
+        answer; larger ones of the language model are kept beside.
     """
 
     n_samples: int = 400
@@ -69,6 +72,7 @@ class ProgramSettings:
     show_scores: bool = True
     prefill: str = ""
     rule: Rule = "rank"
+    max_size: int | None = None
 
     @classmethod
     def published(cls, n_samples: int) -> ProgramSettings:
@@ -139,8 +143,12 @@ class ProgramSearch:
         self.progress = progress
         self.n_samples = 0
         self.interrupted = False
+        self._max_size = min(scorer.max_size, settings.max_size or scorer.max_size)
         self.buffer = ExperienceBuffer(
-            settings.n_islands, reset_period=settings.reset_period, rule=settings.rule
+            settings.n_islands,
+            reset_period=settings.reset_period,
+            rule=settings.rule,
+            max_size=self._max_size,
         )
         rows = scorer.fit_rows
         self._X, self._y = scorer.X[rows], scorer.y[rows]
@@ -151,7 +159,7 @@ class ProgramSearch:
                 self._X,
                 self._y,
                 weight,
-                max_size=scorer.max_size,
+                max_size=self._max_size,
                 rng=np.random.default_rng([seed, 1]),
             )
         self._round = 0
@@ -191,7 +199,7 @@ class ProgramSearch:
                 f"The search ended after {self.n_samples} samples: {error} "
                 "The best formula so far is kept.",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         except KeyboardInterrupt:
             self.interrupted = True
@@ -264,8 +272,10 @@ class ProgramSearch:
         try:
             got = answer.get(timeout=max(wait, 0.0) if np.isfinite(wait) else None)
         except queue.Empty:
+            trouble = getattr(self.model, "last_trouble", None)
             raise LanguageModelError(
-                f"{name} did not answer within the time of the search."
+                f"{name} did not answer within the time of the search"
+                f"{f': {trouble}' if trouble else '.'}"
             ) from None
         if isinstance(got, BaseException):
             raise got
@@ -358,11 +368,20 @@ class ProgramSearch:
     # Begin and end
 
     def _plant(self) -> None:
-        """Start every island with the linear model and the body that was given."""
-        seeds: list[tuple[Expression, tuple[int, ...] | None]]
-        seeds = [(_linear(self._X), None)]
+        """Start every island with the linear model and the body that was given.
+
+        Lines in one column compete at their size; they are bred where the linear model
+        is too large.
+        """
+        linear = _linear(self._X)
+        seeds: list[tuple[Expression, tuple[int, ...] | None]] = [(linear, None)]
         if self.settings.rule == "rank":
             seeds.append((Expression(["C"]), None))
+            for line in _lines_in_one_column(self._X):
+                if linear.size > self._max_size:
+                    seeds.append((line, None))
+                else:
+                    self.scorer.score(line, "seed")
         if self.specification.seed is not None:
             try:
                 program = self._translate(self.specification.seed)
@@ -404,6 +423,14 @@ def _filled(sample: Sample, member: Member) -> Sample:
         constants=member.expression.constants or (),
         nmse=member.nmse,
     )
+
+
+def _lines_in_one_column(X: np.ndarray) -> Iterator[Expression]:
+    for j in range(X.shape[1]):
+        if np.ptp(X[:, j]) > 0:
+            slope: Tree = ("mul", "C", variable(j))
+            yield Expression.from_tree(slope)
+            yield Expression.from_tree(("add", "C", slope))
 
 
 def _linear(X: np.ndarray) -> Expression:

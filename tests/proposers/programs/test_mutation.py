@@ -142,3 +142,15 @@ def test_constant_columns_alone_leave_nothing_to_insert():
     )
 
     assert children == []
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_terms_whose_squares_overflow_are_passed_over_in_silence(points, move):
+    X, y = points
+    parent = Expression.from_infix("2.0*x1^3*x1^3 + 3.0*x2")
+
+    children = mutator(1e30 * X, y).children(
+        parent, [parent], np.random.default_rng(0), move=move
+    )
+
+    assert all(child.size <= 40 for child in children)

@@ -1,0 +1,119 @@
+"""What may be fitted: the size of numbers, weights, and what a refusal leaves."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight
+
+_LARGEST_TARGET = 1e150
+# Sums of the squares of a million rows fit into float64.
+_LARGEST_COLUMN = 1e151
+# Weights beyond this are no repetitions of rows: their sums are to fit as well.
+_LARGEST_WEIGHT = 1e150
+
+_E = TypeVar("_E", bound=BaseEstimator)
+_R = TypeVar("_R")
+_P = ParamSpec("_P")
+
+
+def unchanged_when_refused(
+    method: Callable[Concatenate[_E, _P], _R],
+) -> Callable[Concatenate[_E, _P], _R]:
+    """Make a method leave the fitted state as it was when it raises.
+
+    scikit-learn notes the columns while it checks them, before the rest is checked.
+
+    Parameters
+    ----------
+    method : callable
+        ``fit`` and its like.
+
+    Returns
+    -------
+    callable
+        With the same signature.
+    """
+
+    @functools.wraps(method)
+    def wrapped(self: _E, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        before = dict(vars(self))
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapped
+
+
+def check_sizes(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+    """Refuse numbers whose squares do not fit into float64.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite values.
+    y : ndarray of shape (n_samples,)
+        Finite values.
+
+    Raises
+    ------
+    ValueError
+        With the range that is allowed.
+    """
+    largest, spread = float(np.abs(y).max()), float(np.ptp(y / 2)) * 2
+    least = min(size for size in (largest, spread, 1.0) if size > 0)
+    if largest > _LARGEST_TARGET or least < 1 / _LARGEST_TARGET:
+        raise ValueError(
+            f"Got targets up to {largest:.2g} that differ by {spread:.2g}: only "
+            f"between {1 / _LARGEST_TARGET:.0e} and {_LARGEST_TARGET:.0e} do their "
+            "squares fit into float64. Multiply y by a power of ten."
+        )
+    widest = np.abs(X).max(axis=0)
+    column = int(np.argmax(widest))
+    if widest[column] > _LARGEST_COLUMN:
+        raise ValueError(
+            f"Got values up to {widest[column]:.2g} in the column at position {column} "
+            f"of X: only up to {_LARGEST_COLUMN:.0e} do sums of their squares fit into "
+            "float64. Multiply the column by a power of ten."
+        )
+
+
+def checked_weight(
+    sample_weight: Any, X: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64] | None:
+    """Check weights as scikit-learn does.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        What the user gave.
+    X : ndarray of shape (n_samples, n_features)
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        None stays None; huge ones are divided by the largest.
+
+    Raises
+    ------
+    ValueError
+        If they are negative, not finite, all zero, or not one for each row.
+    """
+    if sample_weight is None:
+        return None
+    weight: npt.NDArray[np.float64] = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    largest = weight.max()
+    if largest <= 0:
+        raise ValueError("All sample weights are zero: at least one must be positive.")
+    return weight / largest if largest > _LARGEST_WEIGHT else weight
