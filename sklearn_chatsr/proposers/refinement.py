@@ -148,7 +148,7 @@ class _Refiner:
         Under noise curves of one shape are hard to tell apart, and which one a search
         meets first is chance.
         """
-        found = []
+        found: list[_Fitted] = []
         for path, node in walk(parent.tree):
             if not isinstance(node, tuple) or node[0] not in _LIKE:
                 continue
