@@ -529,5 +529,5 @@ def test_no_mutation_is_fitted_when_the_time_is_over(noisy, over_after):
 
     model = LLMSRRegressor(language_model=None, random_state=0).fit(*noisy)
 
-    # A constant and a line, which every search begins with.
-    assert model.report_["n_fits"] == 2
+    # A constant, a line, and two in each of two columns: every search begins with them.
+    assert model.report_["n_fits"] == 6
