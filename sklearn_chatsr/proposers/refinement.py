@@ -19,6 +19,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFitter
+from sklearn_chatsr.proposers.basis.separable import in_place
 from sklearn_chatsr.proposers.basis.terms import power
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.trees import (
@@ -27,6 +28,7 @@ from sklearn_chatsr.proposers.trees import (
     evaluate,
     is_constant,
     replace,
+    size,
     walk,
 )
 
@@ -63,6 +65,27 @@ _LIKE: dict[str, Callable[[Tree], Tree]] = {
     "sq": lambda t: ("sq", t),
 }
 _AS_NEAR, _MOST_LIKE = 1.05, 12
+# Curves for a part in one column, of so many nodes at least; what they may miss of it,
+# and how many are tried in its place.
+_CURVES = tuple(
+    map(
+        Expression.from_infix,
+        (
+            "x1",
+            "exp(C*x1)",
+            "sin(C*x1)",
+            "cos(C*x1)",
+            "tanh(C*x1)",
+            "atan(C*x1)",
+            "log(x1)",
+            "x1^2",
+            "1/x1",
+            "1/(x1 + C)",
+            "x1^C",
+        ),
+    )
+)
+_LEAST_PART, _ALIKE, _N_ALIKE = 4, 0.02, 4
 
 
 def _itself(tree: Tree) -> Tree:
@@ -149,19 +172,43 @@ class _Refiner:
         meets first is chance.
         """
         found: list[_Fitted] = []
-        for path, node in walk(parent.tree):
-            if not isinstance(node, tuple) or node[0] not in _LIKE:
-                continue
-            for shape in (*_LIKE.values(), _itself):
-                if self.problem.seconds_left() < _MARGIN:
-                    return found
-                other = shape(node[1])
-                if other == node:
-                    continue
-                fitted = self._fit(replace(parent.tree, path, other))
-                if fitted is not None and fitted.fvu < _AS_NEAR * parent.fvu:
-                    found.append(fitted)
+        for tree in self._exchanged(parent.tree):
+            if self.problem.seconds_left() < _MARGIN:
+                break
+            fitted = self._fit(tree)
+            if fitted is not None and fitted.fvu < _AS_NEAR * parent.fvu:
+                found.append(fitted)
         return sorted(found, key=lambda f: f.fvu)[:_MOST_LIKE]
+
+    def _exchanged(self, tree: Tree) -> Iterator[Tree]:
+        """Give the tree with another function in some place, or for a part."""
+        for path, node in walk(tree):
+            if not isinstance(node, tuple):
+                continue
+            if node[0] in _LIKE:
+                others = (shape(node[1]) for shape in (*_LIKE.values(), _itself))
+                yield from (replace(tree, path, t) for t in others if t != node)
+            above = _variables(_at(tree, path[:-1]))
+            if len(_variables(node)) == 1 < len(above) and size(node) >= _LEAST_PART:
+                for curve in self._curves_like(node):
+                    yield replace(tree, path, curve)
+
+    def _curves_like(self, part: Tree) -> list[Tree]:
+        """Give curves that come near to a part in one column, the nearest first."""
+        [leaf] = _variables(part)
+        values = evaluate(part, self.columns)
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            return []
+        column = evaluate(leaf, self.columns)
+        fitter = ConstantFitter(column[:, None], values, n_starts=2)
+        near = [
+            (fit.fvu, fit.expression.to_tree())
+            for fit in fitter.fit_many(_CURVES, scale=True)
+            if fit is not None and not fit.failed and fit.fvu < _ALIKE
+        ]
+        near.sort(key=lambda found: found[0])
+        curves = [tree for _, curve in near[:_N_ALIKE] for tree in _plainer(curve)]
+        return [in_place(tree, leaf) for tree in dict.fromkeys(curves)]
 
     def _parents(self) -> list[_Fitted]:
         candidates = sorted(self.problem.archive, key=lambda c: c.bits)
@@ -245,11 +292,11 @@ class _Refiner:
         """Give power laws to start from: of the residual, and its best monomial."""
         if not self.positive or not np.isfinite(residual).all() or not residual.any():
             return
-        size = np.abs(residual)
+        large = np.abs(residual)
         sign = 1.0 if np.sum(residual) > 0 else -1.0
         if np.mean(sign * residual > 0) >= _SAME_SIGN:
-            design = np.vstack([np.ones_like(size), self.logs]).T * size[:, None]
-            target = np.log(np.maximum(size, 1e-300)) * size
+            design = np.vstack([np.ones_like(large), self.logs]).T * large[:, None]
+            target = np.log(np.maximum(large, 1e-300)) * large
             fit = np.linalg.lstsq(design, target, rcond=None)[0]
             if np.abs(fit[1:]).max() < _LARGEST_POWER and abs(fit[0]) < 200:
                 yield sign * math.exp(fit[0]), fit[1:]
@@ -276,6 +323,32 @@ class _Refiner:
         if rounded is None or rounded.fvu > max(1.1 * fitted.fvu, _EXACT):
             return fitted
         return rounded
+
+
+def _plainer(curve: Tree) -> Iterator[Tree]:
+    """Give a curve, and without its offset, its factor and the one inside."""
+    yield curve
+    match curve:
+        case ("add" | "sub", rest, float()) | ("add", float(), rest):
+            yield from _plainer(rest)
+        case ("mul", float(), rest) | ("mul", rest, float()):
+            yield from _plainer(rest)
+        case (str(name), ("mul", float(), rest) | ("mul", rest, float())):
+            yield (name, rest)
+
+
+def _at(tree: Tree, path: Path) -> Tree:
+    for position in path:
+        tree = tree[position]  # type: ignore[index]
+    return tree
+
+
+def _variables(tree: Tree) -> set[Tree]:
+    return {
+        node
+        for _, node in walk(tree)
+        if isinstance(node, str) and node.startswith("x") and node[1:].isdigit()
+    }
 
 
 def _name_above(tree: Tree, path: Path) -> str | None:

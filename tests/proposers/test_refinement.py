@@ -88,6 +88,18 @@ def test_under_noise_other_functions_stand_in(law, start):
     )
 
 
+def test_under_noise_curves_stand_in_for_parts_in_a_column():
+    rng = np.random.default_rng(2)
+    X = rng.uniform(0.2, [4.0, 1.4, 3.0], size=(200, 3))
+    problem = problem_of(X, "x1*sin(x2) - 2*x3", "x1*(x2 - C*x2^3) + C*x3")
+    noise = 0.05 * problem.y.std() * rng.normal(size=200)
+
+    found = first_turn(replace(problem, y=problem.y + noise))
+
+    key = Expression.from_infix("x1*sin(x2) - C*x3").canonical_key()
+    assert key in {e.simplify().skeleton().canonical_key() for e in found}
+
+
 def test_powers_come_as_fractions():
     X = np.random.default_rng(0).uniform(1, 4, size=(200, 2))
     problem = problem_of(X, "2.5*x1^2/sqrt(x2)", "C*x1 + C")
