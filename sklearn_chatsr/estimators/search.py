@@ -337,7 +337,7 @@ class Search:
         best = self.choose(self.archive, thorough=False)
         if self.archive.cost.at_floor(best.loss):
             return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
-        # Fewer words may come of what all have said once.
+        # A longer one may come in fewer words, until all had their second turn.
         short = _SHORT_IN_NOISE if n_rounds >= _ALL_HEARD else _PLAINLY_SHORT
         return best.complexity <= short and self._leaves_noise(best)
 

@@ -2,13 +2,14 @@
 
 A formula that misses a factor, a term or a power is near the law: with a neutral
 constant in the right place (a power of 0, a coefficient of 0) its fit runs into the
-law. Such places are few, so all of them are tried.
+law. Such places are few, so all of them are tried. Under noise one may also be near
+that has a curve in place of another one that looks alike.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -16,16 +17,16 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import Expression, variable
+from sklearn_chatsr.expressions import Expression, is_variable, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.fitting import ConstantFitter
-from sklearn_chatsr.proposers.basis.separable import in_place
 from sklearn_chatsr.proposers.basis.terms import power
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.trees import (
     FloatArray,
     Path,
     evaluate,
+    in_place,
     is_constant,
     replace,
     size,
@@ -52,18 +53,7 @@ _IN_PRODUCT = _ROOTS | {"mul", "div", "neg"}
 
 
 # Curves that may stand for one another.
-_LIKE: dict[str, Callable[[Tree], Tree]] = {
-    "tanh": lambda t: ("tanh", t),
-    "atan": lambda t: ("atan", t),
-    "asin": lambda t: ("asin", t),
-    "sin": lambda t: ("sin", t),
-    "cos": lambda t: ("cos", t),
-    "exp": lambda t: ("exp", t),
-    "log": lambda t: ("log", t),
-    "sqrt": lambda t: ("sqrt", t),
-    "inv": lambda t: ("inv", t),
-    "sq": lambda t: ("sq", t),
-}
+_LIKE = ["tanh", "atan", "asin", "sin", "cos", "exp", "log", "sqrt", "inv", "sq"]
 _AS_NEAR, _MOST_LIKE = 1.05, 12
 # Curves for a part in one column, of so many nodes at least; what they may miss of it,
 # and how many are tried in its place.
@@ -88,10 +78,6 @@ _CURVES = tuple(
 _LEAST_PART, _ALIKE, _N_ALIKE = 4, 0.02, 4
 
 
-def _itself(tree: Tree) -> Tree:
-    return tree
-
-
 @dataclass(frozen=True)
 class _Fitted:
     tree: Tree
@@ -105,6 +91,7 @@ class RefinementProposer:
     gets a linear function of the columns, everything positive gets a power, and the
     whole gets a power law or a parabola of one column. All constants are fitted from
     where the formula is, and powers are rounded to fractions where the data agree.
+    Functions, and parts in one column, are also exchanged for curves that look alike.
 
     Examples
     --------
@@ -186,8 +173,8 @@ class _Refiner:
             if not isinstance(node, tuple):
                 continue
             if node[0] in _LIKE:
-                others = (shape(node[1]) for shape in (*_LIKE.values(), _itself))
-                yield from (replace(tree, path, t) for t in others if t != node)
+                others = [(name, node[1]) for name in _LIKE if name != node[0]]
+                yield from (replace(tree, path, t) for t in [*others, node[1]])
             above = _variables(_at(tree, path[:-1]))
             if len(_variables(node)) == 1 < len(above) and size(node) >= _LEAST_PART:
                 for curve in self._curves_like(node):
@@ -345,18 +332,14 @@ def _at(tree: Tree, path: Path) -> Tree:
 
 def _variables(tree: Tree) -> set[Tree]:
     return {
-        node
-        for _, node in walk(tree)
-        if isinstance(node, str) and node.startswith("x") and node[1:].isdigit()
+        node for _, node in walk(tree) if isinstance(node, str) and is_variable(node)
     }
 
 
 def _name_above(tree: Tree, path: Path) -> str | None:
     if not path:
         return None
-    node = tree
-    for position in path[:-1]:
-        node = node[position]  # type: ignore[index]
+    node = _at(tree, path[:-1])
     assert isinstance(node, tuple)
     return node[0]
 

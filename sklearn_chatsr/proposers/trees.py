@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.expressions import OPERATORS, is_variable, variable_index
+from sklearn_chatsr.expressions import (
+    OPERATORS,
+    is_variable,
+    variable,
+    variable_index,
+)
 from sklearn_chatsr.expressions.expression import Tree
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,6 +64,13 @@ def replace(tree: Tree, path: Path, new: Tree) -> Tree:
     arguments = list(tree[1:])
     arguments[at - 1] = replace(tree[at], path[1:], new)
     return build(tree[0], *arguments)
+
+
+def in_place(tree: Tree, leaf: Tree) -> Tree:
+    """Put another subtree where ``x1`` stands, as in a law of one column."""
+    if isinstance(tree, tuple):
+        return (tree[0], *(in_place(part, leaf) for part in tree[1:]))
+    return leaf if tree == variable(0) else tree
 
 
 def build(name: str, *arguments: Tree) -> Tree:

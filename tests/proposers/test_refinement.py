@@ -75,17 +75,13 @@ def test_under_noise_other_functions_stand_in(law, start):
     rng = np.random.default_rng(1)
     X = rng.uniform(-1, 1, size=(300, 2))
     problem = problem_of(X, law, start)
-    expression = Expression.from_infix(law)
     noise = 0.05 * problem.y.std() * rng.normal(size=300)
     noisy = replace(problem, y=problem.y + noise)
 
     found = first_turn(noisy)
 
-    key = expression.skeleton().canonical_key()
     fits = [ConstantFitter(X, problem.y).fit(e, start=e.constants) for e in found]
-    assert key in {e.skeleton().canonical_key() for e in found} or any(
-        fit.fvu < 1e-20 for fit in fits
-    )
+    assert min(fit.fvu for fit in fits) < 1e-20
 
 
 def test_under_noise_curves_stand_in_for_parts_in_a_column():

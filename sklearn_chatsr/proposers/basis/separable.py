@@ -20,14 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import combinations, count, islice, product
+from itertools import combinations, count, product
 
 import numpy as np
 
-from sklearn_chatsr.expressions import CONSTANT, Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
-from sklearn_chatsr.fitting import ConstantFit, ConstantFitter
-from sklearn_chatsr.proposers.basis.library import Caps
+from sklearn_chatsr.proposers.basis.laws_of_one import laws_of_one
 from sklearn_chatsr.proposers.basis.lines import Lines, lines
 from sklearn_chatsr.proposers.basis.smooth import (
     coordinates,
@@ -36,11 +34,9 @@ from sklearn_chatsr.proposers.basis.smooth import (
     standardised,
 )
 from sklearn_chatsr.proposers.basis.splines import share_missed, solve, splines_of
-from sklearn_chatsr.proposers.basis.stages import search_stages
-from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS, Transform
-from sklearn_chatsr.proposers.templates import curves_of
+from sklearn_chatsr.proposers.trees import in_place
 
 _MOST_COLUMNS = 6
 _LEAST_ROWS = 40
@@ -57,13 +53,8 @@ _BETTER = 10.0  # how much more the second best kind, or problem, may miss
 # Products take many sweeps: not with the most knots, and no longer than they help.
 _PRODUCT_KNOTS, _SWEEPS, _SETTLED = 4, 40, 0.97
 _FIT_SHARE = 0.75
-_STAGES = 6  # up to sums of two terms
-# A short curve that is this near to values that are known so well is their law.
-_SHORT, _PRECISE, _NEAR = 12, 1e-6, 3.0
-_CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
-_PER_STAGE, _PER_COLUMN, _WHOLES = 15, 4, 24
-_NODE_BITS, _WORTH_ROWS = 4.0, 100
-_LEAST_NOISE = 1e-14
+_WHOLES = 24
+_ERRORS = 3.0  # of a number that may as well be none
 
 Wrap = Callable[[Tree], Sequence[Tree]]
 
@@ -342,103 +333,6 @@ def _multiplicative(
     return best
 
 
-@np.errstate(all="ignore")
-def laws_of_one(
-    x: Array,
-    values: Array,
-    noise: float,
-    out_of_time: Callable[[], bool],
-    *,
-    only_curves: bool = False,
-) -> list[tuple[float, Tree]]:
-    """Look for laws of one column behind the values of a function of it.
-
-    Usual curves come first, and stay the only ones where one of them is the law or no
-    others are asked for.
-
-    Parameters
-    ----------
-    x, values : ndarray of shape (n_rows,)
-        The column, and a function of it.
-    noise : float
-        What is unknown of the values, as a share of their variance.
-    out_of_time : callable
-        Asked between steps.
-    only_curves : bool, default=False
-        Whether no others are asked for.
-
-    Returns
-    -------
-    list of (float, tree)
-        Description lengths, and formulas of ``x1``, the best first.
-    """
-    spread = float(values.var())
-    constant = (0.0, float(values.mean()))
-    if not (np.isfinite(values).all() and spread > 0 and noise < 1):
-        return [constant] if np.isfinite(values).all() else []
-    fitter = ConstantFitter(x[:, None], values, n_starts=4)
-    line: Tree = ("add", ("mul", CONSTANT, variable(0)), CONSTANT)
-    curves = map(Expression.from_tree, [*curves_of(variable(0)), line])
-    fits = fitter.fit_many(curves, scale=True)
-
-    bent = _exponential_of_a_quotient(x, values)
-    if bent is not None:
-        fits.append(fitter.fit(bent, start=bent.constants, scale=True))
-
-    def bits(expression: Expression, loss: float) -> float:
-        share = max(loss / spread, noise, _LEAST_NOISE)
-        return 0.5 * _WORTH_ROWS * float(np.log2(share)) + _NODE_BITS * expression.size
-
-    def is_law(fit: ConstantFit | None) -> bool:
-        if fit is None or fit.failed or fit.expression.size > _SHORT:
-            return False
-        return noise < _PRECISE and fit.loss < _NEAR * noise * spread
-
-    if not (only_curves or any(map(is_law, fits))):
-        column = Columns(x[None], [variable(0)], (bool(np.all(x > 0)),))
-        n_fit = min(128, int(0.7 * len(x)))
-        task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)
-        stages = islice(search_stages(task, None, out_of_time), _STAGES)
-        trees = dict.fromkeys(tree for found in stages for tree in found or [])
-        for expression in map(Expression.from_tree, trees):
-            fits.append(fitter.fit(expression, start=expression.constants, scale=True))
-    ranked = sorted(
-        (bits(fit.expression, fit.loss), number, fit)
-        for number, fit in enumerate(fits)
-        if fit is not None and not fit.failed
-    )
-    laws = {Expression.from_tree(constant[1]): constant[0]}
-    for _, _, fit in ranked[: 3 * _PER_COLUMN]:
-        simple = fit.expression.simplify()
-        laws.setdefault(simple, bits(simple, fit.loss))
-    best = sorted(laws.items(), key=lambda law: law[1])[:_PER_COLUMN]
-    return [(length, law.to_tree()) for law, length in best]
-
-
-def _exponential_of_a_quotient(x: Array, values: Array) -> Expression | None:
-    """Give c*exp(a/(x + b)) as least squares of its logarithm times x + b have it.
-
-    The fit from drawn starts does not find a pole that is far from the rows.
-    """
-    if not (np.all(values > 0) or np.all(values < 0)):
-        return None
-    target = np.log(np.abs(values))
-    design = np.column_stack([np.ones_like(x), x, -target])
-    ends, line, pole = solve(design, x * target)
-    number, factor = float(ends - line * pole), float(np.sign(values[0]) * np.exp(line))
-    if not np.isfinite([number, pole, factor]).all() or number * factor == 0:
-        return None
-    inner: Tree = ("div", number, ("add", variable(0), float(pole)))
-    return Expression.from_tree(("mul", factor, ("exp", inner)))
-
-
-def in_place(tree: Tree, leaf: Tree) -> Tree:
-    """Put the column where ``x1`` stands."""
-    if isinstance(tree, tuple):
-        return (tree[0], *(in_place(part, leaf) for part in tree[1:]))
-    return leaf if tree == variable(0) else tree
-
-
 def _sum_below(transform: Transform, trees: Sequence[Tree]) -> Tree:
     split = [_without_constant(tree) for tree in trees]
     constant = sum(number for _, number in split)
@@ -482,7 +376,7 @@ def _sums_below(transform: Transform, found: Lines, trees: Sequence[Tree]) -> Tr
         split = [_without_constant(tree) for (place, _), tree in laws if place == k]
         bare = [tree for tree, _ in split if tree is not None]
         constant = found.numbers.get(k, 0.0) + sum(number for _, number in split)
-        if abs(constant) > _NEAR * found.uncertainty(k):
+        if abs(constant) > _ERRORS * found.uncertainty(k):
             bare.append(constant)
         if bare:
             products.append((factor, reduce(lambda a, b: ("add", a, b), bare)))

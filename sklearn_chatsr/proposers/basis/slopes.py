@@ -16,12 +16,13 @@ from numpy.polynomial.legendre import legvander
 from scipy.optimize import minimize_scalar
 
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.proposers.basis.laws_of_one import laws_of_one
 from sklearn_chatsr.proposers.basis.process import Process, fit_process
 from sklearn_chatsr.proposers.basis.reductions import Remainder
 from sklearn_chatsr.proposers.basis.relations import RATIOS, Relation, relations
-from sklearn_chatsr.proposers.basis.separable import in_place, laws_of_one
 from sklearn_chatsr.proposers.basis.smooth import DECADES
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
+from sklearn_chatsr.proposers.trees import in_place
 
 logger = logging.getLogger(__name__)
 
