@@ -307,7 +307,7 @@ def test_a_lone_square_stays():
 
 
 def test_what_saturates_is_told_by_the_rows_that_do_not():
-    X = np.random.default_rng(4).uniform(0.1, [6, 1.5, 3], size=(400, 3))
+    X = np.random.default_rng(4).uniform([1, 0.1, 0.5], [6, 1, 3], (400, 3))
     law = "1 - exp(-(x1/x2)^x3)"
     assert np.mean(law_of(law, X) == 1) > 0.3
 
