@@ -38,8 +38,8 @@ _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE, _ALL_HEARD = 20, 4  # nodes; rounds
 _NOISE_ROWS = 1_000
-# Seconds for the last choice, and where rows are few.
-_CHOICE, _CHOICE_OF_FEW = 0.5, 1.0
+# At most such a share of the time, and seconds, for the last choice, and where rows are few.
+_CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
 _RANKED = 0.7  # correlation of ranks
@@ -124,8 +124,8 @@ class Search:
         self.verbose = verbose
         self.limit = started + settings.max_time
         # The final fit on all rows and the choice need their share of the time.
-        choice = _CHOICE_OF_FEW if len(table) <= FEW_ROWS else _CHOICE
-        reserve = min(0.1 * settings.max_time, choice + 2e-6 * len(table))
+        share, choice = _CHOICE_OF_FEW if len(table) <= FEW_ROWS else _CHOICE
+        reserve = min(share * settings.max_time, choice + 2e-6 * len(table))
         self.deadline = self.limit - reserve
         self.rows = choose_rows(len(table), np.random.default_rng([table.seed, 0]))
         self.intake = Intake(

@@ -116,10 +116,11 @@ def most_central(
             best = float(errors[tame].min())
             kept &= tame | (errors < best * np.exp2(-2.0 * _CLEARLY / len(y)))
     if not is_lawful:
-        line = None if formulas_alone else shrunken_line(X, y, weight)
-        if line is not None and allow(line):
+        shrunken = None if formulas_alone else shrunken_line(X, y, weight, seed=seed)
+        if shrunken is not None and allow(shrunken[0]):
+            line, values = shrunken
             expressions.append(line)
-            errors = np.append(errors, _shrunken_error(X, y, weight, share, seed))
+            errors = np.append(errors, share @ np.square(values - y))
             kept = np.append(kept, True)
     expressions = [e for e, k in zip(expressions, kept, strict=True) if k]
     nodes = np.array([e.size for e in expressions])
@@ -214,8 +215,8 @@ def have_poles(
 
 
 def shrunken_line(
-    X: FloatArray, y: FloatArray, weight: FloatArray | None = None
-) -> Expression | None:
+    X: FloatArray, y: FloatArray, weight: FloatArray | None = None, *, seed: int = 0
+) -> tuple[Expression, FloatArray] | None:
     """Fit a linear model whose coefficients are shrunk as cross-validation asks.
 
     Parameters
@@ -226,26 +227,34 @@ def shrunken_line(
         The target.
     weight : ndarray of shape (n_samples,), optional
         Positive weights.
+    seed : int, default=0
+        Of the parts of the rows that are left out in turn.
 
     Returns
     -------
-    Expression or None
-        None when no column is worth a coefficient, or numbers are too large.
+    Expression
+        The line.
+    ndarray of shape (n_samples,)
+        What lines as much shrunken say of rows that they have not seen.
+
+    Or None when no column is worth a coefficient, or numbers are too large.
     """
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LassoCV
+    from sklearn.linear_model import Lasso, LassoCV
+    from sklearn.model_selection import KFold, cross_val_predict
 
     used, centre, scale = _location_and_scale(X)
     [varies], [level], [height] = _location_and_scale(y[:, None])
     if not used.any() or not varies:
         return None
+    Z, target = (X[:, used] - centre[used]) / scale[used], (y - level) / height
+    params = {"sample_weight": weight}
+    folds = KFold(min(_FOLDS, len(y)), shuffle=True, random_state=seed)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        lasso = LassoCV(alphas=30, cv=5).fit(
-            (X[:, used] - centre[used]) / scale[used],
-            (y - level) / height,
-            sample_weight=weight,
-        )
+        lasso = LassoCV(alphas=30, cv=5).fit(Z, target, **params)
+        again = Lasso(lasso.alpha_)
+        values = cross_val_predict(again, Z, target, cv=folds, params=params)
         slopes = height * lasso.coef_ / scale[used]
     where = np.flatnonzero(used)
     chosen = [(int(j), float(b)) for j, b in zip(where, slopes, strict=True) if b]
@@ -259,27 +268,7 @@ def shrunken_line(
         line = ("add", line, term)
     constants = [*(b for _, b in chosen), offset]
     written = Expression.from_tree(("add", line, "C")).with_constants(constants)
-    return written.simplify()
-
-
-def _shrunken_error(
-    X: FloatArray,
-    y: FloatArray,
-    weight: FloatArray | None,
-    share: FloatArray,
-    seed: int,
-) -> float:
-    """Cross-validate the line, its shrinkage chosen anew in every fold."""
-    order = np.random.default_rng(seed).permutation(len(y))
-    predicted = np.empty(len(y))
-    for fold in (order[k::_FOLDS] for k in range(_FOLDS)):
-        seen = np.ones(len(y), bool)
-        seen[fold] = False
-        w = None if weight is None else weight[seen]
-        line = shrunken_line(X[seen], y[seen], w)
-        level = float(np.average(y[seen], weights=w))
-        predicted[fold] = level if line is None else line.evaluate(X[fold])
-    return float(share @ np.square(predicted - y))
+    return written.simplify(), level + height * values
 
 
 def _smooth_values(

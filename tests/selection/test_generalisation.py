@@ -353,9 +353,21 @@ def test_a_smooth_function_has_a_say_in_what_little_rows_tell():
 def test_the_shrunken_line_does_not_mind_units(scale):
     X, y = table(40, 1.0)
 
-    line = shrunken_line(X, scale * y)
+    line, values = shrunken_line(X, scale * y)
+    expected, expected_values = shrunken_line(X, y)
 
-    assert np.allclose(line.evaluate(X), scale * shrunken_line(X, y).evaluate(X))
+    assert np.allclose(line.evaluate(X), scale * expected.evaluate(X))
+    assert np.allclose(values, scale * expected_values)
+
+
+def test_shrunken_lines_are_judged_by_rows_that_they_have_not_seen():
+    X, noise = np.random.default_rng(0).normal(size=(40, 12)), table(40, 1.0)[1]
+    X[:, 0] += noise
+
+    line, values = shrunken_line(X, noise)
+
+    seen = np.mean(np.square(line.evaluate(X) - noise))
+    assert np.mean(np.square(values - noise)) > 1.2 * seen
 
 
 def test_columns_without_a_use_give_no_line():
@@ -388,7 +400,8 @@ def test_a_thousand_of_many_rows_do_not_overrule_all_of_them():
 def test_the_shrunken_line_is_written_with_its_signs():
     X, y = table(40, 1.0)
 
-    text = shrunken_line(X, -y).to_infix()
+    line, _ = shrunken_line(X, -y)
+    text = line.to_infix()
 
     assert " - " in text
     assert "+ -" not in text
