@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
+from functools import cache
+from itertools import islice, product
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from sklearn_chatsr.proposers.basis.terms import Array, Columns
 from sklearn_chatsr.proposers.templates import curves_of
 
 _STAGES = 6  # up to sums of two terms
-# A short curve that is this near to values that are known so well is their law.
-_SHORT, _PRECISE, _NEAR = 12, 1e-6, 3.0
+# A short curve that is this near to values that are known so well is their law; one
+# with something beside it may be longer.
+_SHORT, _SHORT_SUM, _PRECISE, _NEAR = 12, 22, 1e-6, 3.0
 _CAPS = Caps(400, 100, 150, 500, 500, 200, 400)
-_PER_STAGE, _MOST_LAWS = 15, 4
+_PER_STAGE, _SIMPLIFIED, _MOST_LAWS = 15, 30, 4
 _NODE_BITS, _WORTH_ROWS = 4.0, 100
 _LEAST_NOISE = 1e-14
 
@@ -37,8 +39,8 @@ def laws_of_one(
 ) -> list[tuple[float, Tree]]:
     """Look for laws of one column behind the values of a function of it.
 
-    Usual curves come first, and stay the only ones where one of them is the law or no
-    others are asked for.
+    Usual curves come first, then those with a line, a parabola or a power beside them.
+    They stay the only ones where one of them is the law or no others are asked for.
 
     Parameters
     ----------
@@ -73,12 +75,18 @@ def laws_of_one(
         share = max(loss / spread, noise, _LEAST_NOISE)
         return 0.5 * _WORTH_ROWS * float(np.log2(share)) + _NODE_BITS * expression.size
 
-    def is_law(fit: ConstantFit | None) -> bool:
-        if fit is None or fit.failed or fit.expression.size > _SHORT:
+    def is_law(fit: ConstantFit | None, longest: int = _SHORT) -> bool:
+        if fit is None or fit.failed or fit.expression.size > longest:
             return False
-        return noise < _PRECISE and fit.loss < _NEAR * noise * spread
+        near = _NEAR * max(noise, _LEAST_NOISE) * spread
+        return noise < _PRECISE and fit.loss < near
 
-    if not (only_curves or any(map(is_law, fits))):
+    is_found = any(map(is_law, fits))
+    if not is_found and not out_of_time():
+        sums = fitter.fit_many(map(Expression.from_tree, _sums_of_curves()), scale=True)
+        is_found = any(is_law(fit, _SHORT_SUM) for fit in sums)
+        fits += sums
+    if not (only_curves or is_found):
         column = Columns(x[None], [variable(0)], (bool(np.all(x > 0)),))
         n_fit = min(128, int(0.7 * len(x)))
         task = Task(column, values, lambda tree: [tree], n_fit, _PER_STAGE, _CAPS)
@@ -92,11 +100,27 @@ def laws_of_one(
         if fit is not None and not fit.failed
     )
     laws = {Expression.from_tree(constant[1]): constant[0]}
-    for _, _, fit in ranked[: 3 * _MOST_LAWS]:
+    for _, _, fit in ranked[:_SIMPLIFIED]:
         simple = fit.expression.simplify()
         laws.setdefault(simple, bits(simple, fit.loss))
     best = sorted(laws.items(), key=lambda law: law[1])[:_MOST_LAWS]
     return [(length, law.to_tree()) for law, length in best]
+
+
+@cache
+def _sums_of_curves() -> list[Tree]:
+    """Give usual curves and rational ones, with few powers beside them."""
+    x = variable(0)
+    line: Tree = ("mul", CONSTANT, x)
+    power: Tree = ("mul", CONSTANT, ("pow", x, CONSTANT))
+    parabola: Tree = ("add", line, ("mul", CONSTANT, ("sq", x)))
+    rational: Tree = ("div", power, ("add", "1", power))
+    decay: Tree = ("mul", CONSTANT, ("exp", ("mul", CONSTANT, ("abs", x))))
+    angle: Tree = ("add", ("log", ("add", x, CONSTANT)), CONSTANT)
+    wave: Tree = ("mul", CONSTANT, ("sin", ("mul", CONSTANT, angle)))
+    rare = [rational, decay, ("mul", x, decay), wave]
+    curves = [*curves_of(x), *(("add", tree, CONSTANT) for tree in rare)]
+    return [("add", a, b) for a, b in product(curves, [line, parabola, power])]
 
 
 def _exponential_of_a_quotient(x: Array, values: Array) -> Expression | None:

@@ -1,9 +1,11 @@
 """Lines whose coefficients are sums of functions of one column each.
 
 ``T(y) = c0(x1, x2) + c1(x1, x2) * x3 + ...``, where every coefficient is a number and
-one function of each of a few columns. Which columns carry functions is found by splines
-of a few knots, over all choices: their normal equations are parts of one matrix. The
-best choices are fitted with more knots, and what is not needed is left out.
+one function of each of a few columns. Or every column has its function, times a power
+of another one: ``f(x1) + x1^2 * g(x2)``. Which columns carry functions, and of what, is
+found by splines of a few knots, over all choices: their normal equations are parts of
+one matrix. The best choices are fitted with more knots, and what is not needed is left
+out.
 
 References
 ----------
@@ -25,11 +27,13 @@ from sklearn_chatsr.proposers.basis.splines import share_missed, solve, splines_
 from sklearn_chatsr.proposers.basis.terms import Array, Columns
 
 _CARRIERS = (2, 3)  # columns that carry functions; of one the search is simpler
+_MOST_COLUMNS = 4  # that may all have functions, with a factor each
 _ROWS_PER_PARAMETER = 2
 # Shares of the variance that are missed: by a few knots where more are hopeless, and by
 # the most knots where nothing is missing.
 _HOPELESS, _EXCELLENT = 0.05, 1e-4
 _RIDGE = 1e-10
+_SCREENED = (0, 2)  # numbers of knots: the second one where the first shows no hope
 _WIDE = 5.0  # times as large as the least value, where the logarithm is as smooth
 _TRIED = 4  # choices of columns that are fitted with more knots
 _SIMPLER = 3.0  # times as much may be missed by what has fewer parameters
@@ -105,7 +109,7 @@ def lines(
     Parameters
     ----------
     columns : Columns
-        At least three; rows in random order.
+        At least two; rows in random order.
     knots : sequence of int
         Rising numbers of knots.
     targets : sequence of ndarray of shape (n_rows,)
@@ -120,21 +124,28 @@ def lines(
     """
     values = columns.values
     kinds = [(values, list(columns.leaves))]
+    functions = {"sq": np.square}
     if all(columns.positive):
-        logs: list[Tree] = [("log", leaf) for leaf in columns.leaves]
-        kinds.append((np.log(values), logs))
+        functions |= {"log": np.log, "sqrt": np.sqrt, "inv": np.reciprocal}
+    for name, function in functions.items():
+        leaves: list[Tree] = [(name, leaf) for leaf in columns.leaves]
+        kinds.append((function(values), leaves))
     screened = []
     for coordinates in _coordinates(values):
         bases = cache(partial(_bases, coordinates, n_fit))
         for factors, leaves in kinds:
             with_one = np.vstack([np.ones(len(factors[0])), factors])
             designs = partial(_design, with_one, bases, n_fit)
-            for missed, number, keys in _screened(designs(knots[0]), targets):
-                screened.append((missed, number, keys, designs, leaves))
+            for place in _SCREENED:
+                hopeful = list(_screened(designs(knots[place]), targets))
+                for missed, number, keys in hopeful:
+                    screened.append((missed, number, keys, place, designs, leaves))
+                if hopeful:
+                    break
     screened.sort(key=lambda found: found[0])
     fits = []
-    for missed, number, keys, designs, leaves in screened[:_TRIED]:
-        found = _refined(designs, knots, keys, targets[number], missed)
+    for missed, number, keys, place, designs, leaves in screened[:_TRIED]:
+        found = _refined(designs, knots[place:], keys, targets[number], missed)
         if found is not None:
             fits.append((number, *found, leaves))
     least = min((missed for *_, missed, _ in fits), default=0.0)
@@ -181,18 +192,38 @@ def _screened(
     gram[np.diag_indices_from(gram)] += _RIDGE * n_fit
     moments = whole[:n_fit].T @ table[:n_fit]
     check, left_out = whole[n_fit:], table[n_fit:]
+    for chosen in _choices(n_columns):
+        index = np.concatenate([places[key] for key in chosen])
+        if _ROWS_PER_PARAMETER * len(index) > n_fit:
+            continue
+        found = np.linalg.solve(gram[np.ix_(index, index)], moments[index])
+        error = np.mean(np.square(check[:, index] @ found - left_out), axis=0)
+        for number, missed in enumerate(error):
+            if missed <= _HOPELESS:
+                yield float(missed), number, chosen
+
+
+def _choices(n_columns: int) -> Iterator[list[_Key]]:
+    """Give what may be added up: numbers and functions, each times a factor or none."""
+    everything = range(n_columns)
     for n_carriers in _CARRIERS:
-        for carriers in combinations(range(n_columns), n_carriers):
-            straight = [k + 1 for k in range(n_columns) if k not in carriers]
-            chosen: list[_Key] = list(product([0, *straight], [None, *carriers]))
-            index = np.concatenate([places[key] for key in chosen])
-            if not straight or _ROWS_PER_PARAMETER * len(index) > n_fit:
-                continue
-            found = np.linalg.solve(gram[np.ix_(index, index)], moments[index])
-            error = np.mean(np.square(check[:, index] @ found - left_out), axis=0)
-            for number, missed in enumerate(error):
-                if missed <= _HOPELESS:
-                    yield float(missed), number, chosen
+        for carriers in combinations(everything, n_carriers):
+            straight = [k + 1 for k in everything if k not in carriers]
+            if straight:
+                yield list(product([0, *straight], [None, *carriers]))
+    if n_columns > _MOST_COLUMNS:
+        return
+    # A function of every column, each times another column or none.
+    others = [[0, *(k + 1 for k in everything if k != j)] for j in everything]
+    for factors in product(*others):
+        if any(factors):
+            numbers: list[_Key] = [(k, None) for k in sorted({0, *factors})]
+            yield [*numbers, *zip(factors, everything, strict=True)]
+    # Or none, and one function more times another column.
+    alone: list[_Key] = [(0, None), *((0, j) for j in everything)]
+    for j in everything:
+        for k in others[j][1:]:
+            yield [*alone, (k, None), (k, j)]
 
 
 def _refined(

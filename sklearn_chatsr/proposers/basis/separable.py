@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import combinations, count, product
 
 import numpy as np
@@ -40,7 +40,7 @@ from sklearn_chatsr.proposers.trees import in_place
 
 _MOST_COLUMNS = 6
 _LEAST_ROWS = 40
-_KNOTS = (4, 6, 9, 13, 18)
+_KNOTS, _MANY_KNOTS = (4, 6, 9, 13, 18), (27, 40, 60)
 _ROWS_PER_PARAMETER = 2
 _ADDITIVE = ("y", "log(y)", "1/y", "y^2")
 # Shares of the variance that splines may miss where nothing of it depends on products
@@ -49,6 +49,9 @@ _GOOD, _EXCELLENT, _CERTAIN = 0.1, 1e-4, 1e-8
 # Splines of a few knots that miss more show no straight lines; sums and products that
 # miss so little leave none to be looked for.
 _HOPELESS, _STRAIGHT_BELOW = 0.05, 1e-9
+# Sums that miss no more may do so for want of knots in one column; what is left where
+# they help.
+_UNEVEN, _UNEVEN_BELOW, _HELPS = 0.9, 0.3, 0.5
 _BETTER = 10.0  # how much more the second best kind, or problem, may miss
 # Products take many sweeps: not with the most knots, and no longer than they help.
 _PRODUCT_KNOTS, _SWEEPS, _SETTLED = 4, 40, 0.97
@@ -143,19 +146,22 @@ def _best_models(
     if not (np.isfinite(table).all() and np.isfinite(y).all()):
         return []
     n_fit = int(_FIT_SHARE * len(y))
-    most = n_fit // (_ROWS_PER_PARAMETER * len(table))
+    most = n_fit // _ROWS_PER_PARAMETER
     # As logarithms where a column spans decades.
     smooth = coordinates(table.T).T
     splines = [
-        [splines_of(x, n_fit, n) for x in smooth] for n in _KNOTS if n + 2 <= most
+        [splines_of(x, n_fit, n) for x in smooth]
+        for n in _KNOTS
+        if (n + 2) * len(table) <= most
     ]
     models: list[_Model] = []
     if not splines:
         return models
+    choices = cache(partial(_choices_of_knots, table, smooth, n_fit))
     transforms = [t for t in TRANSFORMS if t.name in _ADDITIVE and t.applies(y)]
     for transform in transforms:
         if not out_of_time():
-            models += _sums(table, splines, transform, y, n_fit)
+            models += _sums(table, splines, choices, transform, y, n_fit)
     if not out_of_time():
         models += _products(table, splines[:_PRODUCT_KNOTS], y, n_fit)
     least = min((model.missed for model in models), default=_GOOD)
@@ -166,7 +172,7 @@ def _best_models(
                 straight = _straight(columns, splines, transform, y, n_fit)
                 models += [m for m in straight if _BETTER * m.missed < least]
     least = min((model.missed for model in models), default=_GOOD)
-    if least > _STRAIGHT_BELOW and len(table) > 2 and not out_of_time():
+    if least > _STRAIGHT_BELOW and not out_of_time():
         sums = _straight_in_sums(columns, transforms, y, n_fit)
         models += [m for m in sums if _BETTER * m.missed < least]
     # What is written in two ways misses as much: the first one stays first.
@@ -176,6 +182,7 @@ def _best_models(
 def _sums(
     table: Array,
     splines: Sequence[Sequence[Array]],
+    choices: Callable[[], list[list[Array]]],
     transform: Transform,
     y: Array,
     n_fit: int,
@@ -184,6 +191,10 @@ def _sums(
     target = transform.forward(y)
     fits = [_additive(bases, target, n_fit) for bases in splines]
     parts, missed = min(fits, key=lambda fit: fit[1])
+    hope = _UNEVEN if transform.name == "y" else _UNEVEN_BELOW
+    if _STRAIGHT_BELOW < missed <= hope:
+        fits.append(_additive_with_choices(choices(), fits[0], target, n_fit))
+        parts, missed = min(fits, key=lambda fit: fit[1])
     if not _is_all(table, target - sum(parts), missed):
         return
     noise = [missed * target.var() / part.var() for part in parts]
@@ -283,6 +294,41 @@ def _is_all(table: Array, residual: Array, missed: float) -> bool:
     ones = np.ones((len(residual), 1))
     [statistic] = f_statistics(ones, np.column_stack(products), residual[None])
     return is_absent(float(statistic))
+
+
+def _choices_of_knots(table: Array, smooth: Array, n_fit: int) -> list[list[Array]]:
+    """Give splines of few to many knots of each column, and of its logarithm."""
+    found = []
+    for j, x in enumerate(table):
+        kinds = [smooth[j]] if np.array_equal(smooth[j], x) else [smooth[j], x]
+        found.append(
+            [splines_of(c, n_fit, n) for n in (*_KNOTS, *_MANY_KNOTS) for c in kinds]
+        )
+    return found
+
+
+def _additive_with_choices(
+    choices: Sequence[Sequence[Array]],
+    fit: tuple[list[Array], float],
+    target: Array,
+    n_fit: int,
+) -> tuple[list[Array], float]:
+    """Take other splines in one column after the other while this helps most."""
+    chosen = [0] * len(choices)
+    for _ in range(2 * len(choices)):
+        trials = []
+        for j, options in enumerate(choices):
+            for place in range(len(options)):
+                places = [*chosen[:j], place, *chosen[j + 1 :]]
+                bases = [choices[k][i] for k, i in enumerate(places)]
+                n_parameters = sum(basis.shape[1] for basis in bases)
+                if _ROWS_PER_PARAMETER * n_parameters <= n_fit:
+                    trials.append((*_additive(bases, target, n_fit), places))
+        parts, missed, places = min(trials, key=lambda t: t[1])
+        if missed > _HELPS * fit[1]:
+            break
+        fit, chosen = (parts, missed), places
+    return fit
 
 
 def _additive(
