@@ -11,9 +11,8 @@ from sklearn_chatsr.expressions import (
     is_integer,
     is_variable,
 )
+from sklearn_chatsr.selection.usual_forms import KIND_BITS, usual_form_bits
 
-# Telling an operator, a variable, a constant or an integer apart takes two bits.
-_KIND_BITS = 2.0
 # Its sign, and that it stands for a number of the data that happens to be whole.
 _INTEGER_BITS = 3.0
 # Likewise of a decimal number, which says more than a whole one.
@@ -70,7 +69,7 @@ def formula_bits(
         Bits: for every node its kind; for an operator its cost; for a variable which
         one; for an integer its digits and sign; for a constant ``constant_bits`` and
         its sign and order of magnitude. A line is named by its columns and constants
-        alone.
+        alone, and a usual form of one column by its name and constants.
     """
     variable_bits = math.log2(max(n_features, 1))
     if expression.constants is None:
@@ -86,7 +85,7 @@ def formula_bits(
         if token == "neg":
             tree += _SIGN_BITS
             continue
-        tree += _KIND_BITS
+        tree += KIND_BITS
         if token in OPERATORS:
             tree += OPERATORS[token].cost
         elif is_variable(token):
@@ -95,7 +94,7 @@ def formula_bits(
     if columns:
         which = math.log2(math.comb(max(n_features, len(columns)), len(columns)))
         tree = min(tree, _LINE_BITS + variable_bits + which)
-    return bits + tree
+    return bits + min(tree, usual_form_bits(expression) + variable_bits)
 
 
 def _line_columns(expression: Expression) -> set[str]:

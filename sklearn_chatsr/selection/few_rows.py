@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,14 +12,16 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.selection.oscillation import oscillation_bits
+from sklearn_chatsr.selection.usual_forms import usual_form_bits
 
 FloatArray = npt.NDArray[np.float64]
 
 # Their weights fall by a half for so many bits, since bits of few rows are uncertain;
 # where no law is seen all the more.
 _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
-# Bits of a node beside an error of prediction, which pays for the constants already.
-_NODE_BITS = 0.5
+# Bits of a node beside an error of prediction, which pays for the constants already; a
+# form with a name counts for so many nodes.
+_NODE_BITS, _NODES_OF_A_NAME = 0.5, 2
 # Where no law is seen the shortest formula is taken of those that are so close to the
 # best one, and predict half as well as the best.
 _ALIKE_BITS = 1.0
@@ -123,7 +126,7 @@ def most_central(
             errors = np.append(errors, share @ np.square(values - y))
             kept = np.append(kept, True)
     expressions = [e for e, k in zip(expressions, kept, strict=True) if k]
-    nodes = np.array([e.size for e in expressions])
+    nodes = np.array([_nodes(e) for e in expressions])
     # Folds agree about a fast wave that all rows together were searched for.
     waves = np.array([oscillation_bits(e, X) for e in expressions])
     tiny = np.finfo(float).tiny
@@ -147,6 +150,11 @@ def most_central(
         return expressions[int(np.argmin(cost + _NODE_BITS * nodes))]
     alike = (cost <= cost.min() + _ALIKE_BITS) & (votes >= 0.5)
     return expressions[int(np.lexsort((cost, np.where(alike, nodes, np.inf)))[0])]
+
+
+def _nodes(expression: Expression) -> int:
+    has_name = math.isfinite(usual_form_bits(expression))
+    return min(expression.size, _NODES_OF_A_NAME) if has_name else expression.size
 
 
 def are_tame(

@@ -124,7 +124,7 @@ def lines(
     """
     values = columns.values
     kinds = [(values, list(columns.leaves))]
-    functions = {"sq": np.square}
+    functions: dict[str, Callable[[Array], Array]] = {"sq": np.square}
     if all(columns.positive):
         functions |= {"log": np.log, "sqrt": np.sqrt, "inv": np.reciprocal}
     for name, function in functions.items():
