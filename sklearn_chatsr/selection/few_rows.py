@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 # where no law is seen all the more.
 _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already; a
-# form with a name counts for so many nodes.
+# form with a name that may be a law counts for so many nodes.
 _NODE_BITS, _NODES_OF_A_NAME = 0.5, 2
 # Where no law is seen the shortest formula is taken of those that are so close to the
 # best one, and predict half as well as the best.
@@ -126,7 +126,7 @@ def most_central(
             errors = np.append(errors, share @ np.square(values - y))
             kept = np.append(kept, True)
     expressions = [e for e, k in zip(expressions, kept, strict=True) if k]
-    nodes = np.array([_nodes(e) for e in expressions])
+    nodes = np.array([_nodes(e) if is_lawful else e.size for e in expressions])
     # Folds agree about a fast wave that all rows together were searched for.
     waves = np.array([oscillation_bits(e, X) for e in expressions])
     tiny = np.finfo(float).tiny

@@ -115,8 +115,8 @@ def _bits(tokens: tuple[str, ...]) -> float:
     shape = _shape(Expression(tokens).to_tree())
     if shape is None or not any(shape.is_case_of(form) for form in _forms()):
         return math.inf
-    bits = _NAME_BITS + _POWER_BITS * shape.n_powers()
-    # What a number is made of is no part of the name.
+    bits = _NAME_BITS + _POWER_BITS * shape.n_powers() + tokens.count("neg")
+    # Neither signs nor what a number is made of are part of the name.
     for start, stop in Expression(tokens).subtrees():
         if tokens[start] in OPERATORS and not any(map(is_variable, tokens[start:stop])):
             bits += KIND_BITS + OPERATORS[tokens[start]].cost

@@ -72,6 +72,34 @@ def test_coefficients_of_lines_are_sums_of_functions(text, low, high):
     assert least_missed(X, law.evaluate(X)) < 1e-20
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.5*x1^0.6 - x1*tanh(0.8*x2)",
+        "x2*(2 + x1^1.7) + 0.4*x1*cos(1.3*x2)",
+        "exp(-x1) + log(x2 + 1) + 0.3*x2^2*sin(x1)",
+        "x2/(1 + x1) + x3*exp(-0.7*x2) - 2*sqrt(x3)",
+    ],
+)
+def test_a_function_of_each_column_may_be_multiplied_by_another_one(text):
+    X = draw(len(Expression.from_infix(text).variables))
+
+    assert least_missed(X, Expression.from_infix(text).evaluate(X)) < 1e-20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(2*x1) + 0.3*x2^2 + 0.8*sin(2.2*x3)",
+        "0.7*x1^3 + 2*exp(-0.1*x3)*cos(1.9*x3) - 0.5*sin(x2)",
+    ],
+)
+def test_one_column_may_need_many_more_knots_than_the_others(text):
+    X = np.random.default_rng(5).uniform([-1, -1, 0], [1, 1, 25], (300, 3))
+
+    assert least_missed(X, Expression.from_infix(text).evaluate(X)) < 1e-20
+
+
 def test_of_lines_only_what_is_needed_is_left():
     law = Expression.from_infix("x1*(sqrt(x2) + log(x3)) + 2*sin(x2) + 0.7*x4")
     X = draw(5)

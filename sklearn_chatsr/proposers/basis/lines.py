@@ -33,9 +33,9 @@ _ROWS_PER_PARAMETER = 2
 # the most knots where nothing is missing.
 _HOPELESS, _EXCELLENT = 0.05, 1e-4
 _RIDGE = 1e-10
-_SCREENED = (0, 2)  # numbers of knots: the second one where the first shows no hope
+_SCREENED = (0, 2)  # few knots fit few rows, more tell the choices apart
 _WIDE = 5.0  # times as large as the least value, where the logarithm is as smooth
-_TRIED = 4  # choices of columns that are fitted with more knots
+_TRIED = 8  # choices of columns that are fitted with more knots
 _SIMPLER = 3.0  # times as much may be missed by what has fewer parameters
 _HELPS = 0.5  # of what is missed is left where more knots are worth it
 _MOST_FUNCTIONS = 6
@@ -113,7 +113,7 @@ def lines(
     knots : sequence of int
         Rising numbers of knots.
     targets : sequence of ndarray of shape (n_rows,)
-        The transformed targets.
+        The transformed targets, the first one as it is.
     n_fit : int
         Rows to fit; the others check.
 
@@ -137,11 +137,8 @@ def lines(
             with_one = np.vstack([np.ones(len(factors[0])), factors])
             designs = partial(_design, with_one, bases, n_fit)
             for place in _SCREENED:
-                hopeful = list(_screened(designs(knots[place]), targets))
-                for missed, number, keys in hopeful:
-                    screened.append((missed, number, keys, place, designs, leaves))
-                if hopeful:
-                    break
+                hopeful = _screened(designs(knots[place]), targets)
+                screened += [(*found, place, designs, leaves) for found in hopeful]
     screened.sort(key=lambda found: found[0])
     fits = []
     for missed, number, keys, place, designs, leaves in screened[:_TRIED]:
@@ -173,9 +170,8 @@ def _screened(
 ) -> Iterator[tuple[float, int, list[_Key]]]:
     """Give what choices of columns miss of each target, where there is hope."""
     n_columns, n_fit = len(design.bases), design.n_fit
-    factors = design.factors.copy()
-    factors[1:] -= factors[1:, :n_fit].mean(axis=1, keepdims=True)
-    factors[1:] /= np.maximum(factors[1:].std(axis=1, keepdims=True), 1e-300)
+    size = np.sqrt(np.mean(np.square(design.factors), axis=1, keepdims=True))
+    factors = design.factors / np.maximum(size, 1e-300)
     scaled = _Design(factors, design.bases, n_fit)
     keys: list[_Key] = [(k, None) for k in range(n_columns + 1)]
     keys += [(k, j) for k, j in product(range(n_columns + 1), range(n_columns))]
@@ -192,38 +188,43 @@ def _screened(
     gram[np.diag_indices_from(gram)] += _RIDGE * n_fit
     moments = whole[:n_fit].T @ table[:n_fit]
     check, left_out = whole[n_fit:], table[n_fit:]
-    for chosen in _choices(n_columns):
+    for chosen, n_targets in _choices(n_columns, len(targets)):
         index = np.concatenate([places[key] for key in chosen])
         if _ROWS_PER_PARAMETER * len(index) > n_fit:
             continue
-        found = np.linalg.solve(gram[np.ix_(index, index)], moments[index])
-        error = np.mean(np.square(check[:, index] @ found - left_out), axis=0)
+        found = np.linalg.solve(gram[np.ix_(index, index)], moments[index, :n_targets])
+        missed_by = check[:, index] @ found - left_out[:, :n_targets]
+        error = np.mean(np.square(missed_by), axis=0)
         for number, missed in enumerate(error):
             if missed <= _HOPELESS:
                 yield float(missed), number, chosen
 
 
-def _choices(n_columns: int) -> Iterator[list[_Key]]:
-    """Give what may be added up: numbers and functions, each times a factor or none."""
+def _choices(n_columns: int, n_targets: int) -> Iterator[tuple[list[_Key], int]]:
+    """Give what may be added up, and to how many of the targets.
+
+    That is numbers and functions, each times a factor or none.
+    """
     everything = range(n_columns)
     for n_carriers in _CARRIERS:
         for carriers in combinations(everything, n_carriers):
             straight = [k + 1 for k in everything if k not in carriers]
             if straight:
-                yield list(product([0, *straight], [None, *carriers]))
+                yield list(product([0, *straight], [None, *carriers])), n_targets
     if n_columns > _MOST_COLUMNS:
         return
-    # A function of every column, each times another column or none.
+    # A function of every column, each times another column or none. Of so many the
+    # logarithm of most laws is made, nearly.
     others = [[0, *(k + 1 for k in everything if k != j)] for j in everything]
     for factors in product(*others):
         if any(factors):
             numbers: list[_Key] = [(k, None) for k in sorted({0, *factors})]
-            yield [*numbers, *zip(factors, everything, strict=True)]
+            yield [*numbers, *zip(factors, everything, strict=True)], 1
     # Or none, and one function more times another column.
     alone: list[_Key] = [(0, None), *((0, j) for j in everything)]
     for j in everything:
         for k in others[j][1:]:
-            yield [*alone, (k, None), (k, j)]
+            yield [*alone, (k, None), (k, j)], 1
 
 
 def _refined(
