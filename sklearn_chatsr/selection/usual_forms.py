@@ -53,7 +53,7 @@ class _Shape(NamedTuple):
     Attributes
     ----------
     kind : str
-        A function, ``pow``, ``add``, ``mul`` or ``x``.
+        A function, ``inv``, ``pow`` for other powers, ``add``, ``mul`` or ``x``.
     parts : tuple of _Shape
         Its arguments, those of nested sums and products in one.
     around : int
@@ -71,9 +71,10 @@ class _Shape(NamedTuple):
         """Tell whether it is a form with some numbers left out."""
         if self.around > form.around:
             return False
-        if form.kind == "pow" != self.kind:
+        if form.kind == "pow" and self.kind not in ("pow", "inv"):
             return self.bare().is_case_of(form.parts[0].bare())
-        if self.kind != form.kind or len(self.parts) != len(form.parts):
+        is_kind = self.kind == form.kind or (self.kind, form.kind) == ("inv", "pow")
+        if not is_kind or len(self.parts) != len(form.parts):
             return False
         return any(
             all(a.is_case_of(b) for a, b in zip(self.parts, order, strict=True))
@@ -81,7 +82,8 @@ class _Shape(NamedTuple):
         )
 
     def n_powers(self) -> int:
-        return (self.kind == "pow") + sum(part.n_powers() for part in self.parts)
+        is_power = self.kind in ("pow", "inv")
+        return is_power + sum(part.n_powers() for part in self.parts)
 
 
 def usual_form_bits(expression: Expression) -> float:
@@ -139,10 +141,12 @@ def _shape(tree: Tree) -> _Shape | None:
         return _sum(parts)
     if name in ("mul", "div"):
         if name == "div" and parts[1] is not None:
-            parts[1] = _power(parts[1])
+            parts[1] = _power(parts[1], "inv")
         return _product(parts)
     if name == "pow":
-        return None if parts[0] is None else _power(parts[0], is_free=parts[1] is None)
+        if parts[0] is None:
+            return None
+        return _power(parts[0], "pow" if parts[1] is None else "pow of a column")
     if len(parts) > 1:
         known = tuple(part for part in parts if part is not None)
         return _Shape(name, known) if known else None
@@ -152,7 +156,7 @@ def _shape(tree: Tree) -> _Shape | None:
     if name == "neg":
         return part._replace(around=max(part.around, _FACTOR))
     if name in _POWERS:
-        return _power(part)
+        return _power(part, "inv" if name == "inv" else "pow")
     if name == "exp" and part.around == _SHIFT:
         return _Shape("exp", (part._replace(around=_FACTOR),), _FACTOR)
     if name == "log" and part.around:
@@ -190,12 +194,10 @@ def _product(parts: Sequence[_Shape | None]) -> _Shape | None:
     return _Shape("mul", tuple(factors), around)
 
 
-def _power(part: _Shape, *, is_free: bool = True) -> _Shape:
-    """Raise to a number; to what is none has no usual form."""
-    if not is_free:
-        return _Shape("power of something", (part,))
-    if part.kind == "pow" and part.around != _SHIFT:
-        return part
-    if part.around == _FACTOR:
-        return _Shape("pow", (part.bare(),), _FACTOR)
-    return _Shape("pow", (part,))
+def _power(part: _Shape, kind: str) -> _Shape:
+    """Raise to a number."""
+    if kind in ("pow", "inv") and part.around != _SHIFT:
+        if part.kind in ("pow", "inv"):
+            return part._replace(kind="pow")
+        return _Shape(kind, (part.bare(),), part.around)
+    return _Shape(kind, (part,))
