@@ -45,6 +45,14 @@ def noisy(decay):
     return X, y + 0.1 * np.random.default_rng(1).normal(size=len(y))
 
 
+def _switched_late():
+    """Give more rows than a search fits, of which the first hold one column still."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.arange(150_000) >= 120_000, rng.uniform(size=150_000)])
+    noise = rng.normal(0, 0.1, 150_000)
+    return X, X @ [3.31, 2.17] + noise
+
+
 class Scripted:
     """Answer from a list: texts, or an error to raise, or seconds to sleep.
 
@@ -237,6 +245,53 @@ def test_islands_are_reset_while_the_model_writes(noisy, after_moves, monkeypatc
     ).fit(*noisy)
 
     assert resets
+
+
+def test_slow_fits_leave_the_writer_its_turn_and_end_with_the_time(decay):
+    scripted = Scripted(["    return t*mass_kg"] * 4)
+    model = LLMSRRegressor(
+        language_model=scripted,
+        constant_optimizer="adam",
+        n_samples=12,
+        max_time=1.0,
+        random_state=0,
+    )
+
+    model.fit(*decay)
+
+    # Adam takes half a second for a start, and a program has up to eight.
+    assert model.report_["n_samples"] >= 1
+    assert model.report_["seconds"] < 4.0
+
+
+def test_a_writer_without_a_turn_is_told(decay, monkeypatch):
+    planted = ProgramSearch._plant
+
+    def plant(self):
+        planted(self)
+        time.sleep(max(self.deadline - time.monotonic(), 0.0))
+
+    monkeypatch.setattr(ProgramSearch, "_plant", plant)
+    model = LLMSRRegressor(
+        language_model=Scripted(["    return t"]), max_time=0.5, random_state=0
+    )
+
+    with pytest.warns(UserWarning, match="scripted had no turn: .* Raise `max_time`"):
+        model.fit(*decay)
+
+    assert model.report_["n_samples"] == 0
+
+
+def test_all_of_many_rows_count_in_constants_and_errors():
+    X, y = _switched_late()
+    model = LLMSRRegressor(language_model=None, n_samples=4, random_state=0)
+
+    model.fit(X, y)
+
+    constants, errors = model.constants_, model.standard_errors_
+    model.refit(model.expression_, X, y)
+    np.testing.assert_allclose(constants, model.constants_, rtol=1e-6)
+    np.testing.assert_allclose(errors, model.standard_errors_, rtol=1e-6)
 
 
 def test_mutations_of_an_exact_law_end_while_the_model_writes(decay, after_moves):
