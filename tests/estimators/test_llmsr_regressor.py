@@ -398,6 +398,20 @@ def test_a_finished_log_gives_the_formula_without_asking_again(decay, tmp_path):
     np.testing.assert_allclose(again.predict(X), found.predict(X), rtol=1e-6)
 
 
+def test_a_log_goes_on_with_smaller_formulas_where_max_size_is_less(decay, tmp_path):
+    settings = {"random_state": 0, "log_path": tmp_path / "run.jsonl"}
+    LLMSRRegressor(n_samples=8, **settings).fit(*decay)
+
+    model = LLMSRRegressor(n_samples=16, max_size=5, **settings).fit(*decay)
+
+    assert max(c.complexity for c in model.candidates_) <= 5
+
+
+def test_a_folder_is_no_log(decay, tmp_path):
+    with pytest.raises(ValueError, match=r"`log_path` is the folder .* name a file"):
+        LLMSRRegressor(log_path=tmp_path).fit(*decay)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -433,7 +433,7 @@ class ProgramSearch:
             self.n_samples += sample.source == "model"
             self._round = max(self._round, sample.round + 1)
             expression = sample.expression
-            if expression is None:
+            if expression is None or expression.size > self.scorer.max_size:
                 continue
             member = self.scorer.judge(expression, sample.source)
             if member is not None:
