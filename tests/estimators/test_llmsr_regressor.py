@@ -276,7 +276,7 @@ def test_a_writer_without_a_turn_is_told(decay, monkeypatch):
         language_model=Scripted(["    return t"]), max_time=0.5, random_state=0
     )
 
-    with pytest.warns(UserWarning, match="scripted had no turn: .* Raise `max_time`"):
+    with pytest.warns(UserWarning, match=r"No text of scripted was used: .* Raise"):
         model.fit(*decay)
 
     assert model.report_["n_samples"] == 0

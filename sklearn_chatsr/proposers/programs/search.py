@@ -216,8 +216,8 @@ class ProgramSearch:
         else:
             if self.model is not None and not self.n_samples and self._is_over():
                 warnings.warn(
-                    f"{self.model.name} had no turn: the time was over before. Raise "
-                    "`max_time`.",
+                    f"No text of {self.model.name} was used: the time was over before "
+                    "the first one. Raise `max_time`.",
                     UserWarning,
                     stacklevel=5,
                 )
