@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import sys
 import threading
@@ -172,26 +173,42 @@ def _fit(options: argparse.Namespace) -> None:
         prompt=options.prompt,
         max_time=options.max_time,
         max_size=options.max_size,
-        selection=int(selection) if selection.isdigit() else selection,
+        selection=int(selection) if selection.isdecimal() else selection,
         n_jobs=options.n_jobs,
         random_state=options.seed,
         verbose=0 if options.quiet else 1,
     )
     start = time.perf_counter()
-    regressor.fit(
-        X.iloc[train], y.iloc[train], None if weight is None else weight.iloc[train]
-    )
+    regressor.fit(*_rows(train, X, y, weight))
     seconds = time.perf_counter() - start
-    scores = {"train": regressor.score(X.iloc[train], y.iloc[train])}
+    scores = {"train": regressor.score(*_rows(train, X, y, weight))}
     if test:
         try:
-            scores["test"] = regressor.score(X.iloc[test], y.iloc[test])
+            scores["test"] = _score_held_out(regressor, *_rows(test, X, y, weight))
         except ValueError as error:
             sys.stderr.write(f"chatsr: R2 test is left out. {error}\n")
     _print(regressor, options.target, scores, seconds)
     if options.json is not None:
         result = _result(regressor, options, scores, seconds)
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _rows(
+    rows: list[int], X: pd.DataFrame, y: pd.Series, weight: pd.Series | None
+) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
+    return X.iloc[rows], y.iloc[rows], None if weight is None else weight.iloc[rows]
+
+
+def _score_held_out(
+    regressor: ChatSRRegressor, X: pd.DataFrame, y: pd.Series, weight: pd.Series | None
+) -> float:
+    n_rows = len(y) if weight is None else int((weight > 0).sum())
+    if n_rows < 2:
+        raise ValueError(
+            f"{n_rows} row(s) with a positive weight are held out, R2 takes two. Raise "
+            "--test-size."
+        )
+    return regressor.score(X, y, weight)
 
 
 def _read(options: argparse.Namespace) -> pd.DataFrame:
@@ -218,7 +235,6 @@ def _check_writable(path: Path) -> None:
 def _columns(
     frame: pd.DataFrame, options: argparse.Namespace
 ) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
-    frame.columns = frame.columns.astype(str)
     special = [c for c in (options.target, options.weight) if c is not None]
     if options.features is None:
         features = [c for c in frame.columns if c not in special]
@@ -285,7 +301,7 @@ def _result(
     from sklearn_chatsr import __version__
 
     labels = regressor.labels_
-    errors = [float(e) if e == e else None for e in regressor.standard_errors_]
+    errors = [_finite(e) for e in regressor.standard_errors_]
     return {
         "version": __version__,
         "file": options.file.name,
@@ -297,21 +313,26 @@ def _result(
         "prefix": list(regressor.expression_.tokens),
         "constants": [float(c) for c in regressor.constants_],
         "standard_errors": errors,
-        "r2": scores,
+        "r2": {name: _finite(score) for name, score in scores.items()},
         "seconds": seconds,
         "seed": options.seed,
         "pareto_front": [
             {
                 "complexity": c.complexity,
-                "r2": c.r2,
-                "loss": c.loss,
-                "bits": c.bits,
+                "r2": _finite(c.r2),
+                "loss": _finite(c.loss),
+                "bits": _finite(c.bits),
                 "formula": c.expression.to_infix(labels),
                 "source": c.source,
             }
             for c in regressor.pareto_front_
         ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Give a number that JSON can hold."""
+    return float(value) if math.isfinite(value) else None
 
 
 if __name__ == "__main__":

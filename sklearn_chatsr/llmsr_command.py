@@ -110,7 +110,6 @@ def _read(path: Path, specification: Specification) -> tuple[pd.DataFrame, pd.Se
     frame = read_text_table(path)
     if _has_no_names(frame):
         frame = read_text_table(path, has_header=False)
-    frame.columns = frame.columns.map(lambda name: str(name).strip())
     inputs, target = _places(frame, path, specification)
     frame = frame.iloc[:, [*inputs, target]]
     if text_columns(frame) or frame.isna().to_numpy().any():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ def read_table(
     Returns
     -------
     pandas.DataFrame
+        Names of columns are text without blanks around them.
 
     Raises
     ------
@@ -40,13 +43,13 @@ def read_table(
         raise ValueError(f"No file {str(path)!r}.")
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".parquet":
-        return pd.read_parquet(path)
+        return _with_unique_names(_with_plain_names(pd.read_parquet(path)), path)
     if _TEXT.isdisjoint(suffixes[-2:]):
         raise ValueError(
             f"Cannot tell the format of {path.name!r}. Allowed: .csv, .tsv, .txt, "
             "these with .gz, and .parquet."
         )
-    return read_text_table(path, separator, decimal)
+    return _with_unique_names(read_text_table(path, separator, decimal), path)
 
 
 def read_text_table(
@@ -72,6 +75,7 @@ def read_text_table(
     Returns
     -------
     pandas.DataFrame
+        Names of columns are text without blanks around them.
 
     Raises
     ------
@@ -95,7 +99,12 @@ def read_text_table(
         raise ValueError(f"{path.name} is empty.") from None
     except pd.errors.ParserError as error:
         raise ValueError(f"{path.name}: {str(error).strip()}") from None
-    return frame
+    except pd.errors.ParserWarning:
+        raise ValueError(
+            f"{path.name} has lines with more fields than its header has names. Name "
+            "every column in the header, or remove what stands beyond the last one."
+        ) from None
+    return _with_plain_names(frame)
 
 
 def text_columns(frame: pd.DataFrame) -> list[str]:
@@ -106,14 +115,34 @@ def text_columns(frame: pd.DataFrame) -> list[str]:
 def _read(path: Path, sep: str, decimal: str, has_header: bool) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_csv(
-        path,
-        sep=sep,
-        header=0 if has_header else None,
-        decimal=decimal,
-        # In one go, whole numbers and 1,5 in one column are no cause for a warning.
-        low_memory=False,
-    )
+    with warnings.catch_warnings():
+        # Of a line that is longer than the header; an empty field at its end may go.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            path,
+            sep=sep,
+            header=0 if has_header else None,
+            # Else the first field of longer lines would be taken for a label.
+            index_col=False,
+            skipinitialspace=sep != " ",
+            decimal=decimal,
+            # In one go, whole numbers and 1,5 in one column are no cause for a warning.
+            low_memory=False,
+        )
+
+
+def _with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.set_axis([str(c).strip() for c in frame.columns], axis="columns")
+
+
+def _with_unique_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    repeated = [name for name, n in Counter(frame.columns).items() if n > 1]
+    if repeated:
+        raise ValueError(
+            f"{path.name} has several columns {repeated[0]!r}, blanks aside. Give each "
+            "a name of its own."
+        )
+    return frame
 
 
 def _header(path: Path) -> str:

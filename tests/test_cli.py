@@ -107,6 +107,48 @@ def test_features_and_weights_can_be_chosen(frame, tmp_path, capsys):
     assert "F = 2*mass" in capsys.readouterr().out
 
 
+def test_weights_count_in_the_reported_r2(frame, tmp_path, capsys):
+    train, test = train_test_split(list(range(60)), test_size=0.25, random_state=0)
+    spoiled = [train[0], test[0]]
+    frame["w"] = 1.0
+    frame.loc[spoiled, ["F", "w"]] = [100.0, 0.0]
+    path, result = write(frame, tmp_path / "data.csv"), tmp_path / "result.json"
+
+    options = ["--weight", "w", "--quiet", "--json", str(result)]
+    main(["fit", path, "--target", "F", *options])
+
+    assert "R2 train 1.000000, R2 test 1.000000" in capsys.readouterr().out
+    assert json.loads(result.read_text())["r2"] == pytest.approx(
+        {"train": 1.0, "test": 1.0}
+    )
+
+
+def test_a_single_row_that_is_held_out_gives_no_figure(frame, tmp_path, capsys):
+    path, result = write(frame[:10], tmp_path / "data.csv"), tmp_path / "result.json"
+
+    options = ["--test-size", "0.1", "--quiet", "--json", str(result)]
+    status = main(["fit", path, "--target", "F", *options])
+
+    captured = capsys.readouterr()
+    assert status == 0
+    assert "R2 test" not in captured.out
+    assert "R2 test is left out. 1 row(s) with a positive weight" in captured.err
+    read = json.loads(result.read_text(), parse_constant=pytest.fail)
+    assert list(read["r2"]) == ["train"]
+
+
+def test_names_are_found_whatever_blanks_surround_them(tmp_path, capsys):
+    x = np.arange(1, 21.0)
+    path = tmp_path / "data.csv"
+    lines = [f"{a}, {a % 3}, {2 * a + 1}" for a in x]
+    path.write_text("\n".join(["a, b, y", *lines]))
+
+    status = main(["fit", str(path), "--target", "y", "--features", "a, b", "--quiet"])
+
+    assert status == 0
+    assert "y = 2*a + 1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -115,6 +157,7 @@ def test_features_and_weights_can_be_chosen(frame, tmp_path, capsys):
         ("data.csv", ["--target", "F", "--test-size", "2"], "must be in [0, 1)"),
         ("data.csv", ["--target", "F", "--max-size", "0"], "'max_size' parameter"),
         ("data.csv", ["--target", "F", "--selection", "best"], "'selection' parameter"),
+        ("data.csv", ["--target", "F", "--selection", "²"], "'selection' parameter"),
         ("data.json", ["--target", "F"], "Cannot tell the format of 'data.json'"),
         ("none.csv", ["--target", "F"], "No file"),
         ("text.csv", ["--target", "F"], "Columns that are not numbers: name"),

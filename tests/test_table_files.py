@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import pandas as pd
 import pytest
 
 from sklearn_chatsr.table_files import read_table, read_text_table
@@ -45,6 +46,43 @@ def test_names_may_hold_what_separates_elsewhere(tmp_path):
     assert list(read_table(other).columns) == ["force, N; m, s", "y"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "force [N],y\n1.5,2,\n2.5,4,\n",
+        "force [N];y\n1,5;2;\n2,5;4;\n",
+        "force [N],y\n1.5,2,\n2.5,4\n",
+        "\nforce [N],y\n1.5,2,\n2.5,4,\n",
+    ],
+)
+def test_a_separator_at_the_end_of_lines_shifts_no_column(tmp_path, text):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+
+    frame = read_table(path)
+
+    assert list(frame.columns) == ["force [N]", "y"]
+    assert frame.to_numpy(float).tolist() == VALUES
+
+
+def test_blanks_beside_separators_do_not_count(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text('a , "b, c", y\n1.5, 2, 3\n2.5, , 4\n')
+
+    frame = read_table(path)
+
+    assert list(frame.columns) == ["a", "b, c", "y"]
+    assert frame["a"].tolist() == [1.5, 2.5]
+    assert frame["b, c"].isna().tolist() == [False, True]
+
+
+def test_blanks_around_names_of_a_parquet_file_do_not_count(tmp_path):
+    path = tmp_path / "data.parquet"
+    pd.DataFrame({" a": [1.0], "b ": [2.0]}).to_parquet(path)
+
+    assert list(read_table(path).columns) == ["a", "b"]
+
+
 def test_a_compressed_file_is_recognised_as_well(tmp_path):
     path = tmp_path / "data.csv.gz"
     path.write_bytes(gzip.compress(b"force [N];y\n1,5;2\n2,5;4\n"))
@@ -74,6 +112,9 @@ def test_what_is_given_is_not_guessed(tmp_path):
     [
         (b"", "data.csv is empty"),
         (b"a,b\n1,2\n1,2,3\n", "data.csv: .* Expected 2 fields in line 3, saw 3"),
+        (b"a,b\n1,2,3\n2,3,4\n", "lines with more fields than its header has names"),
+        (b"a,b\n1,2,3\n2,3\n", "lines with more fields than its header has names"),
+        (b"a,a ,b\n1,2,3\n", "data.csv has several columns 'a'"),
         (
             "a,temperature °C\n1,2\n".encode("latin-1"),
             "data.csv is not in UTF-8.*iconv",

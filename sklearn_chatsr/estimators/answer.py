@@ -1,9 +1,10 @@
-"""What follows a search: constants of all rows, and the choice of the answer."""
+"""What follows a search: the choice of the answer, and its constants of all rows."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,14 @@ import numpy.typing as npt
 from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression, with_integers, without_idle_addends
+from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.prompts import Constraints
-from sklearn_chatsr.selection import Archive, Candidate, best_in_general
+from sklearn_chatsr.selection import (
+    Archive,
+    Candidate,
+    DescriptionLength,
+    best_in_general,
+)
 from sklearn_chatsr.selection.luck import are_lucky
 
 _FINAL_ROWS = 100_000
@@ -31,14 +38,14 @@ def refit_on_all(
     limit: float,
     constraints: Constraints | None = None,
 ) -> Archive:
-    """Refit the best formulas on all rows and judge them there.
+    """Refit the best formulas on many rows and judge them on all.
 
     Parameters
     ----------
     archive : Archive
         Of formulas fitted on some rows.
     table : Table
-        All rows.
+        All rows, of which a random 100,000 settle the constants.
     limit : float
         `time.monotonic` when the result has to be there.
     constraints : Constraints, optional
@@ -50,7 +57,7 @@ def refit_on_all(
         Of the Pareto front and the shortest descriptions; the given one when none of
         them has a value on all rows.
     """
-    rows = everywhere = np.arange(len(table))
+    rows = np.arange(len(table))
     final = Archive(table.price(rows), archive.per_complexity)
     finalists = {c.expression: c for c in archive.pareto_front()}
     for candidate in sorted(archive, key=lambda c: c.bits):
@@ -60,41 +67,60 @@ def refit_on_all(
     if len(rows) > _FINAL_ROWS:
         rng = np.random.default_rng([table.seed, 0, 1])
         rows = np.sort(rng.choice(rows, _FINAL_ROWS, replace=False))
-    fitter = table.fitter(rows)
-    few = table.X[:: -(-len(table) // _SIZED_ROWS)]
-
-    def is_exact(expression: Expression) -> bool:
-        if constraints is not None and not constraints.allow(expression):
-            return False
-        return final.cost.at_floor(table.loss(expression, everywhere))
-
+    refit = _Refit(table, table.fitter(rows, deadline=limit), final.cost, constraints)
     quick = len(table) <= _QUICKLY_JUDGED
     for candidate in sorted(finalists.values(), key=lambda c: c.bits):
         expression = candidate.expression
         late = time.monotonic() > limit
         if late and len(final) and not quick:
             break
-        loss = table.loss(expression, everywhere)
+        loss = table.loss(expression)
         # The best one gets the constants of all rows even when the time is over, and
         # what takes no search for them.
         at_once = quick and (not len(final) or candidate.source == BASELINE)
-        if expression.n_constants and (at_once or not late):
-            fit = fitter.fit(expression, start=expression.constants)
-            refit = expression
-            if not fit.failed:
-                refit = with_integers(fit.expression.simplify()).simplify()
-                # Simplified, it may be written with an operator that is not allowed.
-                if constraints is not None and not constraints.allow(refit):
-                    refit = fit.expression
-            refit_loss = table.loss(refit, everywhere)
-            if final.cost.at_floor(refit_loss):
-                refit = without_idle_addends(refit, few, is_exact)
-                refit_loss = table.loss(refit, everywhere)
-            # 0.7 stays 0.7 where the data do not ask for more.
-            if final.cost(refit, refit_loss) < final.cost(expression, loss):
-                expression, loss = refit, refit_loss
+        if at_once or not late:
+            expression, loss = refit(expression, loss)
         final.add(expression, loss, candidate.source, candidate.seconds)
     return final if len(final) else archive
+
+
+@dataclass(frozen=True)
+class _Refit:
+    """Fit a formula again, and keep the new constants where they make it cheaper."""
+
+    table: Table
+    fitter: ConstantFitter
+    cost: DescriptionLength
+    constraints: Constraints | None
+
+    def __call__(self, expression: Expression, loss: float) -> tuple[Expression, float]:
+        """Give formula and loss on all rows."""
+        if not expression.n_constants:
+            return expression, loss
+        fit = self.fitter.fit(expression, start=expression.constants)
+        refit = expression
+        if not fit.failed:
+            refit = with_integers(fit.expression.simplify()).simplify()
+            # Simplified, it may be written with an operator that is not allowed.
+            if not self._is_allowed(refit):
+                refit = fit.expression
+        refit_loss = self.table.loss(refit)
+        if self.cost.at_floor(refit_loss):
+            few = self.table.X[:: -(-len(self.table) // _SIZED_ROWS)]
+            refit = without_idle_addends(refit, few, self._is_exact)
+            refit_loss = self.table.loss(refit)
+        # 0.7 stays 0.7 where the data do not ask for more.
+        if self.cost(refit, refit_loss) < self.cost(expression, loss):
+            return refit, refit_loss
+        return expression, loss
+
+    def _is_allowed(self, expression: Expression) -> bool:
+        return self.constraints is None or self.constraints.allow(expression)
+
+    def _is_exact(self, expression: Expression) -> bool:
+        return self._is_allowed(expression) and self.cost.at_floor(
+            self.table.loss(expression)
+        )
 
 
 def choose_in_general(
@@ -168,23 +194,44 @@ def choose_in_general(
     for candidate in shortlist:
         if candidate.expression == general:
             return candidate
-    loss = table.loss(general, np.arange(len(table)))
+    loss = table.loss(general)
     return archive.candidate(general, loss, BASELINE, 0.0)
 
 
-def standard_errors(expression: Expression, table: Table) -> npt.NDArray[np.float64]:
-    """Give the standard errors of the constants of a formula.
+def polish(
+    chosen: Candidate,
+    archive: Archive,
+    table: Table,
+    limit: float,
+    constraints: Constraints | None = None,
+) -> tuple[Candidate, npt.NDArray[np.float64]]:
+    """Give the answer its constants of all rows, and their standard errors.
 
     Parameters
     ----------
-    expression : Expression
-        With fitted constants.
+    chosen : Candidate
+        The answer, fitted on at most 100,000 rows.
+    archive : Archive
+        Where it is from, and where the polished one takes its place.
     table : Table
-        Of which the first 100,000 rows count.
+        All rows.
+    limit : float
+        `time.monotonic` when "bfgs" has to end.
+    constraints : Constraints, optional
+        What the answer must obey.
 
     Returns
     -------
-    ndarray of shape (n_constants,)
+    chosen : Candidate
+        The answer.
+    standard_errors : ndarray of shape (n_constants,)
+        NaN for a constant that the data do not determine.
     """
-    rows = np.arange(min(len(table), _FINAL_ROWS))
-    return table.fitter(rows).standard_errors(expression)
+    fitter = table.fitter(deadline=limit)
+    if len(table) > _FINAL_ROWS and not archive.cost.at_floor(chosen.loss):
+        refit = _Refit(table, fitter, archive.cost, constraints)
+        expression, loss = refit(chosen.expression, chosen.loss)
+        if expression != chosen.expression:
+            archive.add(expression, loss, chosen.source, chosen.seconds)
+            chosen = archive.candidate(expression, loss, chosen.source, chosen.seconds)
+    return chosen, fitter.standard_errors(chosen.expression)

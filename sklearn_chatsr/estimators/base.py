@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -222,13 +223,17 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `digits` is less than 1.
+            If `digits` is something else, or less than 1.
         """
         check_is_fitted(self)
-        digits = self.digits_ if digits == "auto" else digits
-        if digits is not None and digits < 1:
+        if digits == "auto":
+            digits = self.digits_
+        elif digits is not None and (
+            isinstance(digits, bool) or not isinstance(digits, Integral) or digits < 1
+        ):
             raise ValueError(
-                f"`digits` == {digits}, must be >= 1, 'auto', or None for all."
+                f"`digits` == {digits!r}, must be a whole number >= 1, 'auto', or None "
+                "for all."
             )
         return self.expression_.to_latex(self.labels_, digits)
 
@@ -238,24 +243,26 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         str
-            A module with one function ``formula`` of the columns that occur. Columns
-            whose names are no identifiers, or the same one to Python, are called
-            ``x1``, ``x2``, ..., or ``x1_`` where another column has that name.
+            A module with one function ``formula`` of the columns that occur, which
+            computes in float64 whatever they hold. Columns whose names are no
+            identifiers, or the same one to Python, are called ``x1``, ``x2``, ..., or
+            ``x1_`` where another column has that name.
         """
         check_is_fitted(self)
         used = self.expression_.variables
         labels = self.labels_
         names = python_names(labels)
-        notes = [
-            f"    # {names[j]}: column {labels[j]!r}\n"
-            for j in used
-            if names[j] != labels[j]
-        ]
-        body = self.expression_.to_python(labels)
+        lines = []
+        for j in used:
+            if names[j] != labels[j]:
+                lines.append(f"# {names[j]}: column {labels[j]!r}")
+            # Whole numbers of NumPy wrap around, and have no negative powers.
+            lines.append(f"{names[j]} = np.asarray({names[j]}, dtype=np.float64)")
+        lines.append(f"return {self.expression_.to_python(labels)}")
         return (
             "import numpy as np\n\n\n"
             f"def formula({', '.join(names[j] for j in used)}):\n"
-            f"{''.join(notes)}    return {body}\n"
+            + "".join(f"    {line}\n" for line in lines)
         )
 
     def confidence_intervals(self, level: float = 0.95) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_chatsr.estimators.answer import standard_errors
+from sklearn_chatsr.estimators.answer import polish
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
 from sklearn_chatsr.estimators.columns import move, on_columns, select_columns
 from sklearn_chatsr.estimators.effort import (
@@ -32,6 +32,7 @@ from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
+from sklearn_chatsr.prompts.constraints import least_size
 from sklearn_chatsr.proposers import RefinementProposer
 from sklearn_chatsr.selection import Selection
 
@@ -310,8 +311,9 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 UserWarning,
                 stacklevel=4,
             )
-        chosen = search.choose(archive)
-        self.standard_errors_ = standard_errors(chosen.expression, table)
+        chosen, self.standard_errors_ = polish(
+            search.choose(archive), archive, table, search.limit, rules
+        )
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)
@@ -324,20 +326,45 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         return self
 
     def _rules(self, n_columns: int) -> Constraints | None:
-        """Read the constraints; a largest size that is given is one of them."""
+        """Read the constraints; a largest size that is given is one of them.
+
+        What the answer cannot keep is refused now, not after the search.
+        """
         given = self.constraints or []
         items = [given] if isinstance(given, str | Property) else list(given)
         if self.max_size is not None:
             items.append(Property("size", (str(self.max_size),)))
         labels = [self._label(j) for j in range(n_columns)]
-        return Constraints.read(items, labels) if items else None
+        rules = Constraints.read(items, labels) if items else None
+        least = 1 if rules is None else least_size(rules.required)
+        if isinstance(self.selection, Integral) and self.selection < least:
+            raise ValueError(
+                f"`selection` == {self.selection}, but what the constraints require "
+                f"takes at least {least} nodes. Pass selection >= {least}, or drop a "
+                "constraint."
+            )
+        return rules
 
     def _told(self) -> str | None:
-        """Give the prompt, unless it is blank; warn where nothing is understood."""
-        prompt = self.prompt
-        if not (prompt and prompt.strip()):
+        """Give the prompt, unless it is blank, and warn of what is of no use."""
+        prompt = self.prompt if self.prompt and self.prompt.strip() else None
+        if "model" not in self.proposers:
+            for_model = {
+                "prompt": prompt is not None,
+                "n_candidates": self.n_candidates is not None,
+                "decoding": self.decoding != "sample",
+            }
+            given = [f"`{name}`" for name, is_given in for_model.items() if is_given]
+            if given:
+                warnings.warn(
+                    f"Without effect: {', '.join(given)}. Only the model heeds them, "
+                    "and `proposers` leaves it out. Add 'model' there, or bind every "
+                    "formula by `constraints`.",
+                    UserWarning,
+                    stacklevel=5,
+                )
             return None
-        if not parse_prompt(prompt, self.labels_):
+        if prompt is not None and not parse_prompt(prompt, self.labels_):
             shown = prompt
             if len(shown) > _LONGEST_SHOWN:
                 shown = f"{shown[: _LONGEST_SHOWN - 3]}..."

@@ -81,7 +81,7 @@ class Intake:
         self.started, self.deadline = started, deadline
         self.archive = Archive(table.price(rows.judge))
         self._fitter = table.fitter(rows.fit, n_starts)
-        self._wide_fitter = table.fitter(rows.fit_many)
+        self._wide_fitter = table.fitter(rows.fit_many, deadline=deadline)
         # Loss of the best fit of every form that was offered.
         self._known: dict[Hashable, float] = {}
         X = table.X
@@ -116,6 +116,7 @@ class Intake:
             if key is not None:
                 fresh[expression] = key
         deadline = None if is_baseline else self.deadline
+        self._fitter.deadline = np.inf if is_baseline else self.deadline
         fits = self._fit(list(fresh), deadline)
         for (offered, key), fit in zip(fresh.items(), fits, strict=False):
             if fit is not None and not fit.failed:

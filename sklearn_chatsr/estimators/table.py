@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +40,17 @@ class Table:
     def __len__(self) -> int:
         return len(self.y)
 
-    def weights_of(self, rows: RowArray) -> FloatArray | None:
+    def weights_of(self, rows: RowArray | slice) -> FloatArray | None:
         """Give the weights of some rows, None when all are one."""
         return None if self.weight is None else self.weight[rows]
 
-    def fitter(self, rows: RowArray, n_starts: int = 1) -> ConstantFitter:
-        """Make what fits constants on some rows."""
+    def fitter(
+        self,
+        rows: RowArray | slice = slice(None),
+        n_starts: int = 1,
+        deadline: float = math.inf,
+    ) -> ConstantFitter:
+        """Make what fits constants on some rows, by default on all."""
         return ConstantFitter(
             self.X[rows],
             self.y[rows],
@@ -52,13 +58,16 @@ class Table:
             optimizer=self.optimizer,
             n_starts=n_starts,
             seed=self.seed,
+            deadline=deadline,
         )
 
     def price(self, rows: RowArray) -> DescriptionLength:
         """Set up the description length of some rows."""
         return price(self.X[rows], self.y[rows], self.weights_of(rows))
 
-    def loss(self, expression: Expression, rows: RowArray) -> float:
+    def loss(
+        self, expression: Expression, rows: RowArray | slice = slice(None)
+    ) -> float:
         """Give the mean squared residual of a formula, infinite without a value."""
         with np.errstate(all="ignore"):
             residual = expression.evaluate(self.X[rows]) - self.y[rows]

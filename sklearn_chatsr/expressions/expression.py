@@ -368,7 +368,7 @@ class Expression:
         return cls.from_tree(parse_latex(text, labels))
 
     def to_python(self, labels: Sequence[str] | None = None) -> str:
-        """Print as Python source over NumPy arrays, for example ``np.sin(x1)``."""
+        """Print as Python source over float64 arrays, for example ``np.sin(x1)``."""
         from sklearn_chatsr.expressions.printing import to_python
 
         return to_python(self, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 # LLM-SR's settings of torch.optim.Adam; the decay rates are those of the algorithm.
 _ADAM_STEPS, _ADAM_RATE = 10_000, 1e-4
 _ADAM_DECAY = (0.9, 0.999)
+# What BFGS of SciPy says of too many steps, and of an end by its callback.
+_CUT_SHORT = (1, 99)
 
 
 def fit_by_descent(
@@ -34,7 +37,8 @@ def fit_by_descent(
 ) -> ConstantFit | None:
     """Fit one skeleton by BFGS or Adam from the starts that "lm" would use.
 
-    Constants that "lm" would solve for start at 1. The gradient is exact.
+    Constants that "lm" would solve for start at 1. The gradient is exact. At the
+    deadline of the fitter the best values so far are the result.
 
     Returns
     -------
@@ -64,6 +68,9 @@ def fit_by_descent(
             return math.inf, np.zeros(n)
         return float(G[0, 0]), 2.0 * G[1:, 0]
 
+    def is_over() -> bool:
+        return bool(cancel[0]) or time.monotonic() >= fitter.deadline
+
     best, best_loss, converged = np.zeros(n), math.inf, False
     for values in _starts(fitter, program, start):
         if cancel[0]:
@@ -74,11 +81,11 @@ def fit_by_descent(
         if not math.isfinite(loss_and_gradient(values)[0]):
             continue
         found, loss, done = descend(
-            loss_and_gradient, values, fitter.optimizer, fitter.max_iter, cancel
+            loss_and_gradient, values, fitter.optimizer, fitter.max_iter, is_over
         )
         if loss < best_loss:
             best, best_loss, converged = found, loss, done
-        if best_loss <= stop:
+        if best_loss <= stop or (math.isfinite(best_loss) and is_over()):
             break
     return ConstantFit.of_share(
         data, skeleton, best.tolist(), best_loss, evaluations, converged
@@ -90,7 +97,7 @@ def descend(
     start: FloatArray,
     method: str,
     max_iter: int,
-    cancel: npt.NDArray[np.int64] | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> tuple[FloatArray, float, bool]:
     """Follow one start; a loss of inf where it ends outside the domain.
 
@@ -104,8 +111,8 @@ def descend(
         BFGS of SciPy with at most ``4 * max_iter`` steps, or Adam as LLM-SR runs it.
     max_iter : int
         Steps of the Levenberg-Marquardt method that BFGS stands for.
-    cancel : ndarray of shape (1,), optional
-        Ends Adam between steps when it becomes 1.
+    is_over : callable, optional
+        Asked after every step; True ends them with what has been reached.
 
     Returns
     -------
@@ -117,8 +124,12 @@ def descend(
         Whether it ended in a minimum, as far as the method can tell.
     """
     if method == "adam":
-        return _adam(objective, start, cancel)
+        return _adam(objective, start, is_over)
     from scipy.optimize import minimize
+
+    def end_in_time(xk: FloatArray) -> None:
+        if is_over():
+            raise StopIteration
 
     with np.errstate(all="ignore"):
         found = minimize(
@@ -126,15 +137,16 @@ def descend(
             start,
             jac=True,
             method="BFGS",
+            callback=end_in_time,
             options={"maxiter": 4 * max_iter, "gtol": 1e-12},
         )
     if not np.isfinite(found.x).all():
         return start, math.inf, False
-    return found.x, float(found.fun), found.status != 1
+    return found.x, float(found.fun), found.status not in _CUT_SHORT
 
 
 def _adam(
-    objective: Objective, start: FloatArray, cancel: npt.NDArray[np.int64] | None
+    objective: Objective, start: FloatArray, is_over: Callable[[], bool]
 ) -> tuple[FloatArray, float, bool]:
     """Follow Adam and keep the best place, not the last.
 
@@ -147,10 +159,12 @@ def _adam(
     best, best_loss = start, math.inf
     for t in range(1, _ADAM_STEPS + 1):
         loss, gradient = objective(values)
-        if not math.isfinite(loss) or (cancel is not None and cancel[0]):
+        if not math.isfinite(loss):
             break
         if loss < best_loss:
             best, best_loss = values, loss
+        if is_over():
+            break
         mean += (1.0 - _ADAM_DECAY[0]) * (gradient - mean)
         square += (1.0 - _ADAM_DECAY[1]) * (gradient**2 - square)
         ahead = mean / (1.0 - _ADAM_DECAY[0] ** t)

@@ -58,6 +58,9 @@ class ConstantFitter:
     seed : int, default=0
         Seed of the starts. The starts of a skeleton depend on this and on the skeleton
         only, never on order or threads.
+    deadline : float, default=inf
+        Moment on the clock of `time.monotonic`, in seconds, at which "bfgs" and "adam"
+        end with the best values so far. "lm" takes few steps and goes to its end.
 
     References
     ----------
@@ -89,6 +92,7 @@ class ConstantFitter:
         max_iter: int = 50,
         fvu_stop: float = 1e-13,
         seed: int = 0,
+        deadline: float = math.inf,
     ) -> None:
         if optimizer not in ("lm", "bfgs", "adam"):
             raise ValueError(
@@ -104,6 +108,7 @@ class ConstantFitter:
         self.max_iter = max_iter
         self.fvu_stop = fvu_stop
         self.seed = seed
+        self.deadline = deadline
 
     @property
     def n_samples(self) -> int:

@@ -7,6 +7,7 @@ them; the fit moves the parameters, and every constant follows its own.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,8 @@ def fit_tied(
             values, loss, done = problem.minimise(start)
         if loss < best_loss:
             best, best_loss, converged = values, loss, done
-        if best_loss <= problem.stop:
+        over = math.isfinite(best_loss) and time.monotonic() >= fitter.deadline
+        if best_loss <= problem.stop or over:
             break
     constants = (signed * best[places]).tolist()
     return ConstantFit.of_share(
@@ -183,7 +185,11 @@ class _TiedProblem:
         from sklearn_chatsr.fitting.descent import descend
 
         return descend(
-            self.loss_and_gradient, start, self.fitter.optimizer, self.fitter.max_iter
+            self.loss_and_gradient,
+            start,
+            self.fitter.optimizer,
+            self.fitter.max_iter,
+            lambda: time.monotonic() >= self.fitter.deadline,
         )
 
     def descend(

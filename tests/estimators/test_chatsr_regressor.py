@@ -67,6 +67,39 @@ def test_python_source_computes_the_prediction(regressor, noisy_line):
     np.testing.assert_allclose(namespace["formula"](X[:, 0]), regressor.predict(frame))
 
 
+def test_all_of_many_rows_count_in_constants_and_errors(regressor):
+    rng = np.random.default_rng(0)
+    # In the order of time, with a switch that the first 120,000 rows do not show.
+    X = np.column_stack([np.arange(150_000) >= 120_000, rng.uniform(size=150_000)])
+    y = X @ [3.31, 2.17] + rng.normal(0, 0.1, 150_000)
+
+    regressor.fit(X, y)
+
+    constants, errors = regressor.constants_, regressor.standard_errors_
+    assert regressor.equations_["chosen"].sum() == 1
+    regressor.refit(regressor.expression_, X, y)
+    np.testing.assert_allclose(constants, regressor.constants_, rtol=1e-6)
+    np.testing.assert_allclose(errors, regressor.standard_errors_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32])
+@pytest.mark.parametrize("formula", ["C*(a - b) + a^3", "C*a^(-2) + b^2"])
+def test_python_source_computes_whole_numbers_as_predict_does(
+    regressor, formula, dtype
+):
+    k = np.arange(1, 101).astype(dtype)
+    frame = pd.DataFrame({"a": k, "b": k[::-1]})
+    regressor.refit(formula, frame, k.astype(float))
+
+    namespace: dict = {}
+    # Our own source, printed by the code under test.
+    exec(regressor.to_python(), namespace)
+
+    predicted = regressor.predict(frame)
+    np.testing.assert_allclose(namespace["formula"](frame.a, frame.b), predicted)
+    assert namespace["formula"](1, 100) == pytest.approx(predicted[0])
+
+
 @pytest.mark.parametrize("names", [["x2", "x1"], ["x2", "a b"], ["x10", "x1"]])
 def test_python_source_takes_columns_by_their_names(regressor, names):
     X = np.random.default_rng(0).uniform(1, 5, size=(20, 2))
@@ -679,11 +712,11 @@ def test_huge_weights_are_equal_weights(regressor, power_law):
     )
 
 
-@pytest.mark.parametrize("digits", [0, -1])
+@pytest.mark.parametrize("digits", [0, -1, 2.5, "x", True, ""])
 def test_latex_needs_a_digit(regressor, power_law, digits):
     regressor.refit("C*x1/x2^2", *power_law)
 
-    with pytest.raises(ValueError, match=f"`digits` == {digits}, must be >= 1"):
+    with pytest.raises(ValueError, match=f"`digits` == {digits!r}, must be a whole"):
         regressor.to_latex(digits)
 
 
@@ -730,7 +763,9 @@ def test_constraints_bind_every_candidate(tiny_regressor, power_law, source):
     X, y = power_law
     frame = pd.DataFrame(X, columns=["a", "b"])
     tiny_regressor.set_params(
-        proposers=(source,), constraints=["avoid division", "use b"]
+        proposers=(source,),
+        n_candidates=16 if source == "model" else None,
+        constraints=["avoid division", "use b"],
     )
 
     tiny_regressor.fit(frame, y)
@@ -833,6 +868,18 @@ def test_constraints_that_cannot_be_kept_are_refused(regressor, power_law):
         regressor.set_params(constraints="use x3").fit(*power_law)
 
 
+def test_a_selection_below_what_constraints_take_is_refused_before_the_search(
+    regressor, power_law, monkeypatch
+):
+    from sklearn_chatsr.estimators import chatsr
+
+    monkeypatch.setattr(chatsr, "Search", lambda *_, **__: pytest.fail("searched"))
+    regressor.set_params(constraints=["contain sin"], selection=1)
+
+    with pytest.raises(ValueError, match=r"`selection` == 1, .* at least 2 nodes"):
+        regressor.fit(*power_law)
+
+
 def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
     prompt = "it contains sin, avoids division and ignores x1"
 
@@ -841,16 +888,26 @@ def test_a_wrong_prompt_does_not_spoil_the_answer(tiny_regressor, power_law):
     assert tiny_regressor.formula_ == "3*x1/x2^2"
 
 
-def test_a_prompt_that_says_nothing_is_told(regressor, power_law):
+def test_a_prompt_that_says_nothing_is_told(tiny_regressor, power_law):
     with pytest.warns(UserWarning, match="Nothing in prompt='blargh' was understood"):
-        regressor.set_params(prompt="blargh").fit(*power_law)
+        tiny_regressor.set_params(prompt="blargh").fit(*power_law)
 
 
-def test_a_long_prompt_is_not_repeated_whole(regressor, power_law):
+def test_a_long_prompt_is_not_repeated_whole(tiny_regressor, power_law):
     with pytest.warns(UserWarning, match="Nothing in prompt=") as caught:
-        regressor.set_params(prompt="blargh " * 1_000).fit(*power_law)
+        tiny_regressor.set_params(prompt="blargh " * 1_000).fit(*power_law)
 
     assert len(str(caught[0].message)) < 400
+
+
+def test_what_only_the_model_heeds_is_told_to_be_without_effect(regressor, power_law):
+    regressor.set_params(prompt="blargh", n_candidates=8, decoding="beam")
+
+    told = "Without effect: `prompt`, `n_candidates`, `decoding`. "
+    with pytest.warns(UserWarning, match=told) as caught:
+        regressor.fit(*power_law)
+
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n"])

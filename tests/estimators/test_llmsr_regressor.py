@@ -45,6 +45,14 @@ def noisy(decay):
     return X, y + 0.1 * np.random.default_rng(1).normal(size=len(y))
 
 
+def _switched_late():
+    """Give more rows than a search fits, of which the first hold one column still."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.arange(150_000) >= 120_000, rng.uniform(size=150_000)])
+    noise = rng.normal(0, 0.1, 150_000)
+    return X, X @ [3.31, 2.17] + noise
+
+
 class Scripted:
     """Answer from a list: texts, or an error to raise, or seconds to sleep.
 
@@ -239,6 +247,53 @@ def test_islands_are_reset_while_the_model_writes(noisy, after_moves, monkeypatc
     assert resets
 
 
+def test_slow_fits_leave_the_writer_its_turn_and_end_with_the_time(decay):
+    scripted = Scripted(["    return t*mass_kg"] * 4)
+    model = LLMSRRegressor(
+        language_model=scripted,
+        constant_optimizer="adam",
+        n_samples=12,
+        max_time=1.0,
+        random_state=0,
+    )
+
+    model.fit(*decay)
+
+    # Adam takes half a second for a start, and a program has up to eight.
+    assert model.report_["n_samples"] >= 1
+    assert model.report_["seconds"] < 4.0
+
+
+def test_a_writer_without_a_turn_is_told(decay, monkeypatch):
+    planted = ProgramSearch._plant
+
+    def plant(self):
+        planted(self)
+        time.sleep(max(self.deadline - time.monotonic(), 0.0))
+
+    monkeypatch.setattr(ProgramSearch, "_plant", plant)
+    model = LLMSRRegressor(
+        language_model=Scripted(["    return t"]), max_time=0.5, random_state=0
+    )
+
+    with pytest.warns(UserWarning, match=r"No text of scripted was used: .* Raise"):
+        model.fit(*decay)
+
+    assert model.report_["n_samples"] == 0
+
+
+def test_all_of_many_rows_count_in_constants_and_errors():
+    X, y = _switched_late()
+    model = LLMSRRegressor(language_model=None, n_samples=4, random_state=0)
+
+    model.fit(X, y)
+
+    constants, errors = model.constants_, model.standard_errors_
+    model.refit(model.expression_, X, y)
+    np.testing.assert_allclose(constants, model.constants_, rtol=1e-6)
+    np.testing.assert_allclose(errors, model.standard_errors_, rtol=1e-6)
+
+
 def test_mutations_of_an_exact_law_end_while_the_model_writes(decay, after_moves):
     too_many = after_moves(12 * ProgramSettings().moves_per_prompt)
     scripted = Scripted(60.0, until=too_many)
@@ -341,6 +396,20 @@ def test_a_finished_log_gives_the_formula_without_asking_again(decay, tmp_path):
     again = LLMSRRegressor(language_model=Scripted(), **settings).fit(X, y)
 
     np.testing.assert_allclose(again.predict(X), found.predict(X), rtol=1e-6)
+
+
+def test_a_log_goes_on_with_smaller_formulas_where_max_size_is_less(decay, tmp_path):
+    settings = {"random_state": 0, "log_path": tmp_path / "run.jsonl"}
+    LLMSRRegressor(n_samples=8, **settings).fit(*decay)
+
+    model = LLMSRRegressor(n_samples=16, max_size=5, **settings).fit(*decay)
+
+    assert max(c.complexity for c in model.candidates_) <= 5
+
+
+def test_a_folder_is_no_log(decay, tmp_path):
+    with pytest.raises(ValueError, match=r"`log_path` is the folder .* name a file"):
+        LLMSRRegressor(log_path=tmp_path).fit(*decay)
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,18 @@ def test_many_fits_go_on_from_given_starts():
 
     assert near.fvu < 1e-20
     assert far.fvu > 0.1
+
+
+@pytest.mark.parametrize("optimizer", ["bfgs", "adam"])
+def test_descent_ends_at_the_deadline_with_the_best_values_so_far(optimizer):
+    law = _law("C*x1^C + C*sin(C*x2)", [2.0, 1.5, 0.8, 2.5])
+    y = law.evaluate(X)
+    start = [1.0, 1.0, 1.0, 2.0]
+    over = ConstantFitter(X, y, optimizer=optimizer, deadline=time.monotonic())
+
+    fit = over.fit(law.skeleton(), start=start)
+
+    given = over.evaluate(law.skeleton().with_constants(start))
+    assert fit.n_evaluations < 20
+    assert fit.loss <= given.loss
+    assert not fit.converged

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,15 @@ def test_ties_must_number_every_constant():
     for ties in ([0], [0, 2], [1, 1]):
         with pytest.raises(ValueError, match=r"must number the parameters of 2"):
             fit_tied(fitter, Expression.from_infix("C*x1 + C"), ties)
+
+
+@pytest.mark.parametrize("optimizer", ["bfgs", "adam"])
+def test_descent_with_ties_ends_at_the_deadline(optimizer):
+    skeleton = Expression.from_infix("C*sin(C*x1) + C*x2")
+    y = skeleton.with_constants([2.0, 3.1, 3.1]).evaluate(X)
+    over = ConstantFitter(X, y, optimizer=optimizer, deadline=time.monotonic())
+
+    fit = fit_tied(over, skeleton, [0, 1, 1])
+
+    assert fit.n_evaluations < 20
+    assert np.isfinite(fit.loss)

@@ -139,6 +139,7 @@ def level_folds(
     fit_rows: RowArray,
     judge_rows: RowArray,
     optimizer: Optimizer = "lm",
+    deadline: float = np.inf,
 ) -> list[LevelFold]:
     """Hold out every inner value of the columns that have few.
 
@@ -154,6 +155,8 @@ def level_folds(
         Rows that constants are fitted on, and rows that formulas are judged on.
     optimizer : {"lm", "bfgs", "adam"}
         How constants are fitted.
+    deadline : float
+        When "bfgs" and "adam" are to end, see `ConstantFitter`.
 
     Returns
     -------
@@ -176,7 +179,12 @@ def level_folds(
             others = fit_rows[X[fit_rows, j] != level]
             here = judge_rows[X[judge_rows, j] == level]
             fitter = ConstantFitter(
-                X[others], y[others], weight[others], optimizer=optimizer, n_starts=1
+                X[others],
+                y[others],
+                weight[others],
+                optimizer=optimizer,
+                n_starts=1,
+                deadline=deadline,
             )
             folds.append(LevelFold(fitter, X[here], y[here], weight[here]))
     return folds

@@ -72,7 +72,7 @@ class SampleLog:
     Raises
     ------
     ValueError
-        If the file is no log, or one of other data.
+        If the file is no log, or one of other data, or a folder.
     """
 
     def __init__(self, path: str | Path | None, fingerprint: str) -> None:
@@ -80,6 +80,10 @@ class SampleLog:
         self.samples: list[Sample] = []
         if self.path is None:
             return
+        if self.path.is_dir():
+            raise ValueError(
+                f"`log_path` is the folder {str(self.path)!r}: name a file in it."
+            )
         head = {"format": _FORMAT, "fingerprint": fingerprint}
         if not self.path.exists() or self.path.stat().st_size == 0:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -88,10 +88,22 @@ class Scorer:
         self.n_fits = 0
         self._fitter = self._make_fitter(fit_rows, n_starts)
         self._known: dict[Hashable, Member | None] = {}
-        self._folds = level_folds(X, y, sample_weight, fit_rows, judge_rows, optimizer)
+        self._folds = level_folds(
+            X, y, sample_weight, fit_rows, judge_rows, optimizer, limit
+        )
         self._gaps = level_gaps(X, judge_rows)
         self._held_out: dict[Expression, float] = {}
         self._costs: list[float] = []
+
+    def fit_until(self, deadline: float) -> None:
+        """Let the fits of `score` by "bfgs" and "adam" end at some moment.
+
+        Parameters
+        ----------
+        deadline : float
+            On the clock of `time.monotonic`, seconds.
+        """
+        self._fitter.deadline = min(deadline, self.limit)
 
     def score(
         self, expression: Expression, source: str, ties: Sequence[int] | None = None
@@ -171,7 +183,7 @@ class Scorer:
         nmse = loss / variance if variance > 0 else loss
         return Member(expression, cost(expression, loss), nmse, loss, source)
 
-    def loss(self, expression: Expression, rows: RowArray) -> float:
+    def loss(self, expression: Expression, rows: RowArray | slice) -> float:
         """Give the weighted mean squared error on some rows; inf where undefined."""
         residual = expression.evaluate(self.X[rows]) - self.y[rows]
         weight = None if self.weight is None else self.weight[rows]
@@ -237,6 +249,7 @@ class Scorer:
         chosen : Candidate
             The answer.
         """
+        self.fit_until(self.limit)
         self.spell_best()
         final = Archive(self.archive.cost, self.archive.per_complexity)
         judged = Archive(self.archive.cost, self.archive.per_complexity)
@@ -253,15 +266,8 @@ class Scorer:
             expression = candidate.expression
             loss = self.loss(expression, rows)
             # The best one gets the constants of all rows even when the time is over.
-            if expression.n_constants and not (self._is_late() and len(final)):
-                fit = refit(fitter, expression)
-                polished_form = expression if fit.failed else fit.expression
-                polished_loss = self.loss(polished_form, rows)
-                # 0.7 stays 0.7 where the data do not ask for more.
-                if final.cost(polished_form, polished_loss) < final.cost(
-                    expression, loss
-                ):
-                    expression, loss = polished_form, polished_loss
+            if not (self._is_late() and len(final)):
+                expression, loss = self._polished(expression, loss, fitter)
             final.add(expression, loss, candidate.source, candidate.seconds)
             judged.add(
                 expression,
@@ -272,20 +278,37 @@ class Scorer:
         if not len(judged):
             return self.archive, self.archive.best(selection)
         chosen = judged.best(selection)
-        loss = self.loss(chosen.expression, rows)
-        return final, final.candidate(
-            chosen.expression, loss, chosen.source, chosen.seconds
-        )
+        expression, loss = chosen.expression, self.loss(chosen.expression, rows)
+        if len(polished) < len(rows):
+            everything = self._make_fitter(slice(None), n_starts=1)
+            expression, loss = self._polished(expression, loss, everything)
+            final.add(expression, loss, chosen.source, chosen.seconds)
+        return final, final.candidate(expression, loss, chosen.source, chosen.seconds)
 
     def standard_errors(self, expression: Expression) -> FloatArray:
         """Give the standard errors of fitted constants on all rows."""
-        rows = np.arange(len(self.y))[:_FINAL_ROWS]
-        return self._make_fitter(rows, 1).standard_errors(expression)
+        return self._make_fitter(slice(None), 1).standard_errors(expression)
+
+    def _polished(
+        self, expression: Expression, loss: float, fitter: ConstantFitter
+    ) -> tuple[Expression, float]:
+        """Refit a formula where that makes it cheaper; loss is that of all rows."""
+        if not expression.n_constants:
+            return expression, loss
+        fit = refit(fitter, expression)
+        if fit.failed:
+            return expression, loss
+        polished_loss = self.loss(fit.expression, slice(None))
+        # 0.7 stays 0.7 where the data do not ask for more.
+        cost = self.archive.cost
+        if cost(fit.expression, polished_loss) < cost(expression, loss):
+            return fit.expression, polished_loss
+        return expression, loss
 
     def _is_late(self) -> bool:
         return time.monotonic() >= self.limit
 
-    def _make_fitter(self, rows: RowArray, n_starts: int) -> ConstantFitter:
+    def _make_fitter(self, rows: RowArray | slice, n_starts: int) -> ConstantFitter:
         return ConstantFitter(
             self.X[rows],
             self.y[rows],
@@ -293,4 +316,5 @@ class Scorer:
             optimizer=self.optimizer,
             n_starts=n_starts,
             seed=self.seed,
+            deadline=self.limit,
         )

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 _MOST_SILENT = 5
 # Rounds that go on after an exact formula was found: a shorter one may say the same.
 _SHORTENING_ROUNDS = 10
+# Shares of the time after which the language model has its first turn, and of what is
+# left until then for one fit. They matter where a fit takes seconds.
+_FIRST_TURN, _FIRST_FITS = 0.25, 0.5
 
 _Answer = queue.SimpleQueue[list[Completion] | BaseException]
 
@@ -165,6 +168,11 @@ class ProgramSearch:
         self._round = 0
         self._idle_moves = 0
         self._silent = 0
+        self._put_off: list[Expression] = []
+        self._first_turn = deadline
+        if model is not None:
+            now = time.monotonic()
+            self._first_turn = now + _FIRST_TURN * (deadline - now)
 
     @property
     def samples(self) -> list[Sample]:
@@ -190,6 +198,7 @@ class ProgramSearch:
                     if left <= 0 or self._mutator is None:
                         break
                 self._run_round()
+                self._score_lines(self.deadline)
                 if self.progress is not None:
                     self.progress(self)
         except LanguageModelError as error:
@@ -204,6 +213,14 @@ class ProgramSearch:
         except KeyboardInterrupt:
             self.interrupted = True
             logger.warning("Interrupted: keeping the best formula so far.")
+        else:
+            if self.model is not None and not self.n_samples and self._is_over():
+                warnings.warn(
+                    f"No text of {self.model.name} was used: the time was over before "
+                    "the first one. Raise `max_time`.",
+                    UserWarning,
+                    stacklevel=5,
+                )
 
     def _run_round(self) -> None:
         rng = np.random.default_rng([self.seed, 2, self._round])
@@ -216,7 +233,7 @@ class ProgramSearch:
             answer = self._ask(self.model, self._prompt(island, rng), n, rng)
         # Mutations use the time in which the model writes.
         if self._mutator is not None:
-            self._mutate(self._mutator, self._moves(island, rng, answer))
+            self._mutate(self._mutator, self._moves(island, rng, answer), answer)
         if self.model is None or answer is None:
             self.n_samples += n
         else:
@@ -289,6 +306,7 @@ class ProgramSearch:
     def _take(self, completion: Completion, island: int) -> None:
         """Translate, fit and register one text; what fails is counted with a reason."""
         self.n_samples += 1
+        self.scorer.fit_until(self.deadline)
         sample = Sample(
             self._round,
             island,
@@ -345,7 +363,10 @@ class ProgramSearch:
             yield island, rng
 
     def _mutate(
-        self, mutator: Mutator, moves: Iterator[tuple[int, np.random.Generator]]
+        self,
+        mutator: Mutator,
+        moves: Iterator[tuple[int, np.random.Generator]],
+        answer: _Answer | None,
     ) -> None:
         for island, rng in moves:
             if self._is_over():
@@ -355,8 +376,11 @@ class ProgramSearch:
                 return
             *mates, parent = (member.expression for member in drawn)
             for child in mutator.children(parent, mates, rng):
-                if self._is_over():
+                if self._is_over() or self._is_waited_for(answer):
                     return
+                if not self.n_samples and self.model is not None:
+                    now = time.monotonic()
+                    self.scorer.fit_until(now + _FIRST_FITS * (self.deadline - now))
                 member = self.scorer.score(child, "mutation")
                 best = self.buffer.islands[island].best
                 if member is None or not self.buffer.register(member, island):
@@ -373,6 +397,7 @@ class ProgramSearch:
         Lines in one column compete at their size; they are bred where the linear model
         is too large.
         """
+        self.scorer.fit_until(self._first_turn)
         linear = _linear(self._X)
         seeds: list[tuple[Expression, tuple[int, ...] | None]] = [(linear, None)]
         if self.settings.rule == "rank":
@@ -381,7 +406,7 @@ class ProgramSearch:
                 if linear.size > self._max_size:
                     seeds.append((line, None))
                 else:
-                    self.scorer.score(line, "seed")
+                    self._put_off.append(line)
         if self.specification.seed is not None:
             try:
                 program = self._translate(self.specification.seed)
@@ -394,6 +419,13 @@ class ProgramSearch:
             member = self.scorer.score(seed, "seed", ties)
             if member is not None:
                 self.buffer.register_everywhere(member)
+        self._score_lines(self._first_turn)
+        self.scorer.fit_until(self.deadline)
+
+    def _score_lines(self, until: float) -> None:
+        """Let lines in one column compete, as many as there is time for."""
+        while self._put_off and time.monotonic() < until:
+            self.scorer.score(self._put_off.pop(0), "seed")
 
     def _restore(self) -> None:
         """Take over the samples of an earlier run."""
@@ -401,7 +433,7 @@ class ProgramSearch:
             self.n_samples += sample.source == "model"
             self._round = max(self._round, sample.round + 1)
             expression = sample.expression
-            if expression is None:
+            if expression is None or expression.size > self.scorer.max_size:
                 continue
             member = self.scorer.judge(expression, sample.source)
             if member is not None:
@@ -410,6 +442,15 @@ class ProgramSearch:
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self.deadline
+
+    def _is_waited_for(self, answer: _Answer | None) -> bool:
+        """Tell whether the first text of the language model should have its turn."""
+        return (
+            not self.n_samples
+            and answer is not None
+            and not answer.empty()
+            and time.monotonic() >= self._first_turn
+        )
 
     def _is_found(self) -> bool:
         best = self.buffer.best
