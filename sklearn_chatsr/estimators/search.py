@@ -38,7 +38,7 @@ _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE, _ALL_HEARD = 20, 4  # nodes; rounds
 _NOISE_ROWS = 1_000
-# At most such a share of the time, and seconds, for the last choice; where rows are few.
+# The share of the time, and seconds, that the last choice has at most; with few rows.
 _CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
 _EXPLAINED = 0.9
