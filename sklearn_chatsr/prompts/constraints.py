@@ -107,9 +107,14 @@ class Constraints:
             prompt = Prompt(item, labels)
             # A constraint that was half understood would not be kept.
             if not prompt.is_understood:
+                why = f"not understood: {prompt.remainder!r}"
+                if prompt.is_open:
+                    why += (
+                        "; wishes, alternatives and operators of some argument only "
+                        "cannot be kept"
+                    )
                 raise ValueError(
-                    f"Cannot read the constraint {item!r}"
-                    f" (not understood: {prompt.remainder!r}). Write for example "
+                    f"Cannot read the constraint {item!r} ({why}). Write for example "
                     "'avoid log', 'contain sin', 'use x1', 'ignore x2' or 'at most 12 "
                     f"nodes'. Columns: {', '.join(map(str, labels))}. Operators: "
                     f"{', '.join(f.nouns[0] for f in FAMILIES.values())}."

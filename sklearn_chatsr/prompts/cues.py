@@ -45,7 +45,7 @@ EXCLUSION = (
     r"picture|question|expression|running)|question|scope)))|(?:keep|stay|throw|"
     r"leave|put)\w*\s+(?:\w+\s+){0,3}away|"
     r"irrelevant|unnecessary|disallow\w*|devoid|eliminat(?:e[sd]?|ing)|reject\w*|"
-    r"unwanted|"
+    r"unwanted|unacceptable|inadmissible|"
     r"useless|surpris\w*|ignor\w*|independent\w*|neglect\w*|negligible|cancel\w*|"
     r"unaffected|insensitive|invariant|discard\w*|disregard\w*|forget|redundant|"
     r"unrelated|dummy|constant\s+(?:in|with|across|along|for)|"
@@ -92,6 +92,22 @@ _RISE = r"(?:ris(?:es?|ing)|increas\w*|grow\w*|climb\w*|go\w*\s+up|up|larger)"
 _FALL = r"(?:f[ae]ll\w*|decreas\w*|shrink\w*|declin\w*|drop\w*|go\w*\s+down|down)"
 IDIOMS: tuple[tuple[str, str], ...] = (
     (r"\bno\s+matter\b", "whatever"),
+    (r"\b(?:feel\s+)?free\s+to\b|\bat\s+liberty\s+to\b", "allowed to"),
+    (
+        r"(?<=[\w>])\s+(?:(?:instead|in\s+place|in\s+lieu)\s+of|rather\s+than|"
+        r"as\s+opposed\s+to)\b",
+        "but not",
+    ),
+    (
+        r"\bdrop(?:ping|ped)?\s+(?:the\s+)?"
+        r"(?:(?:column|variable|input|feature)s?\s+)?(?=<V)",
+        "ignore",
+    ),
+    (
+        r"(?<=>)\s+(?:is|are|was|were|(?:has|have)\s+been|"
+        r"(?:can|must|should|will)\s+be)\s+dropped\b",
+        "is ignored",
+    ),
     (r"\bups\s+and\s+downs\b", "oscillating"),
     (r"\bfractions?\b(?=[^.;]*<V)", "ratio"),
     (r"\bdivid(?:e|es|ing)\b(?![^.;]*<V)", "division"),
@@ -336,10 +352,28 @@ AT_MOST = (
     r"over\s+<n>.*\btoo\b|more\s+than\s+<n>.*\b(?:too|not|no)\b|\bnot\s+beyond\b|"
     r"not\s+go\s+(?:over|beyond|above)|\bshort\b|\bvery\s+most\b|\bfits?\s+in\b"
 )
-FEWER_THAN = (
-    r"(?:(?:fewer|less|smaller|shorter|lower)\s+(?:\w+\s+)?than|under|below|<)\s*<n>"
+_THAN_N = r"\s+(?:\w+\s+)?than\s+(?:\w+\s+)?<n>"
+_FEWER = (
+    rf"(?:(?:fewer|less|smaller|shorter|lower){_THAN_N}|(?:\b(?:under|below)|<)\s*<n>)"
 )
-AT_LEAST = r"at\s+least|minimum|or\s+more|no\s+(?:fewer|less)\s+than"
+MORE_THAN = (
+    rf"(?:\b(?:more|longer|larger|bigger|greater|higher){_THAN_N}|"
+    r"\b(?:over|above|beyond|exceed\w*)\s+(?:\w+\s+){0,2}<n>)"
+)
+# A denial that belongs to a comparison, before or after it.
+_NOT = rf"(?:{DENIAL}|{EXCLUSION})(?:\s+(?!(?:and|but|so|keep)\b)[a-z]\w*){{0,4}}\s+"
+_NOT_AFTER = (
+    r"\s*(?:(?!and\b|but\b|with)\w+\s+){0,3}(?:not|no|too|never|(?:forbid|bann|exclud|"
+    r"prohibit|disallow)\w*)\b"
+)
+FEWER_THAN = _FEWER
+NOT_MORE_THAN = rf"{_NOT}{MORE_THAN}|{MORE_THAN}{_NOT_AFTER}"
+AT_LEAST = (
+    rf"at\s+least|minimum|or\s+more|too\s+(?:short|few|small|little)\b|"
+    rf"no\s+(?:fewer|less)\s+than|{_NOT}{_FEWER}|{_FEWER}{_NOT_AFTER}|"
+    r"\b(?:not?|never)\s+(?:\w+\s+){0,2}(?:at\s+most|up\s+to|within|limit\w*|max\w*|"
+    r"capped)\b|\bnot?\s+(?:<=|≤)"
+)
 
 _TERM = (
     r"(?:terms?|(?:sub-?\s*)?expressions?|parts?|pieces?|combinations?|blocks?|"
@@ -382,5 +416,6 @@ ALL: tuple[str, ...] = (
     *(IDLE_DENIALS, DENIAL, EXCLUSION, SAME, SHIFTED, SIGN, TURNED, EVEN, ODD, SWAPPED),
     *(p.removeprefix("not: ") for row in ABOUT_VARIABLES.values() for p in row),
     *(SYMMETRIC, UP, DOWN, TOGETHER, *PAIRS.values(), *DOMAINS.values()),
-    *(SIZE_NOUN, AT_MOST, FEWER_THAN, WHOLE_TERM, CONTAINMENT, DEPENDENCE),
+    *(SIZE_NOUN, AT_MOST, FEWER_THAN, MORE_THAN),
+    *(WHOLE_TERM, CONTAINMENT, DEPENDENCE),
 )

@@ -11,8 +11,9 @@ from sklearn_chatsr.expressions import Expression, is_variable, variable
 from sklearn_chatsr.prompts import cues
 from sklearn_chatsr.prompts.operators import FAMILIES
 
-_ARTICLE = r"(?:\b(?:both|either|an?|the|any|some|single)\s+){0,3}"
+_ARTICLE = r"(?:\b(?:both|an?|the|any|some|single)\s+){0,3}"
 _BETWEEN = r"(?:\s*,\s*(?:and|or|nor)\s+|\s*,\s*|\s+(?:and|or|nor|as\s+well\s+as)\s+)"
+_BETWEEN_OPERATORS = rf"(?:{_BETWEEN}|\s*/\s*)"
 # fmt: off
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -21,6 +22,15 @@ _NUMBERS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
 }
 # fmt: on
+_NO_NOUN = (
+    "and|or|nor|but|is|are|was|has|does|to|by|with|over|from|in|on|at|as|for|than|times|"
+    "can|could|may|might|must|should|will|would|matters|enters|appears|alone|only|also|"
+    "instead|rather|because|since|while|whereas|though|if|when|unless|twice"
+)
+_TENS = (
+    r"(?:twenty|thirty|forty|fifty)[\s-]+"
+    r"(?:one|two|three|four|five|six|seven|eight|nine)\b"
+)
 _FORMULA_PIECE = r"[A-Za-z_]\w*\s*\(|\d+(?:\.\d+)?|\*\*|[-+*/^()|]|\b[eC]\b"
 _MOST_PIECES = 64  # of a formula in a text
 _SPELLED = (
@@ -34,6 +44,8 @@ _SPELLED = (
     (r"\bw\.?\s*r\.?\s*t\.?(?=[\s,;])", "with respect to"),
     (r"\bi\.\s*e\.|\be\.\s*g\.|\bviz\.|\bcf\.", ","),
     (r"\bw/o\b", "without"),
+    (r"\b(?:and\s*/\s*or|or\s*/\s*and)\b", "or"),
+    (r"(?<![\d.,])(\d{1,3})[,' ](\d{3})(?![\d.,]*\d)", r"\1\2"),
     (r"\bcan't|\bcannot", "can not"),
     (r"\bwon't", "will not"),
     (r"n't\b", " not"),
@@ -55,10 +67,13 @@ class Mention:
         ``"V"`` variables, ``"O"`` operators, ``"F"`` a formula, ``"N"`` a number.
     values : tuple of str
         Variables by position, families of operators, the formula, or the number.
+    joined_by_or : bool
+        Whether they are alternatives.
     """
 
     mark: str
     values: tuple[str, ...]
+    joined_by_or: bool = False
 
 
 def mark_mentions(text: str, labels: Sequence[str]) -> tuple[str, list[Mention]]:
@@ -80,8 +95,9 @@ def mark_mentions(text: str, labels: Sequence[str]) -> tuple[str, list[Mention]]
     """
     mentions: list[Mention] = []
 
-    def put(mark: str, values: Sequence[str]) -> str:
-        mentions.append(Mention(mark, tuple(dict.fromkeys(values))))
+    def put(mark: str, values: Sequence[str], said: str = "") -> str:
+        either = re.search(r"\bor\b|/", said) is not None
+        mentions.append(Mention(mark, tuple(dict.fromkeys(values)), either))
         return f" <{mark}{len(mentions) - 1}> "
 
     text = re.sub(r"<(?=[vofn]\d+>)", " ", text, flags=re.I)
@@ -95,35 +111,58 @@ def mark_mentions(text: str, labels: Sequence[str]) -> tuple[str, list[Mention]]
         for piece, is_formula in _formulas(text, labels, name)
     )
     text = re.sub(rf"(?<![\w>)])-\s?({name})", r" minus \1", text)
-    many = rf"{_ARTICLE}{name}(?:{_BETWEEN}{_ARTICLE}{name})*"
-    text = re.sub(
-        many,
-        lambda m: put("V", [spelled[v] for v in re.findall(name, m.group())]),
-        text,
-    )
-    text = re.sub(r"<[vf](?=\d+>)", lambda m: m.group().upper(), text.lower())
-    for pattern, said in ((cues.POWER_LAW, "powerlaw"), *cues.IDIOMS):
-        text = re.sub(pattern, partial(_said_shortly, said), text, flags=re.I)
-    noun = noun_pattern()
-    many = rf"{_ARTICLE}{noun}(?:{_BETWEEN}{_ARTICLE}{noun})*"
 
     def operators(match: re.Match[str]) -> str:
-        nouns = [m.group(1) for m in re.finditer(noun_pattern("o"), match.group())]
-        return put("O", [_nouns()[n] for n in nouns])
+        said = match.group().lower()
+        nouns = [m.group(1) for m in re.finditer(noun_pattern("o"), said)]
+        return put("O", [_nouns()[n] for n in nouns], said)
 
-    text = re.sub(many, operators, text)
+    def columns(match: re.Match[str]) -> str:
+        said = match.group()
+        return put("V", [spelled[v] for v in re.findall(name, said)], said)
+
+    if any(label.lower() in _nouns() for label in labels):
+        # "The function log" is no column of that name.
+        text = re.sub(_named_operators(), operators, text, flags=re.I)
+    text = re.sub(_list_of(name, _BETWEEN), columns, text)
+    text = re.sub(r"<[vfo](?=\d+>)", lambda m: m.group().upper(), text.lower())
+    for pattern, said in ((cues.POWER_LAW, "powerlaw"), *cues.IDIOMS):
+        text = re.sub(pattern, partial(_said_shortly, said), text, flags=re.I)
+    text = re.sub(_list_of(noun_pattern(), _BETWEEN_OPERATORS), operators, text)
     numbers = "|".join(sorted(_NUMBERS, key=len, reverse=True))
     text = re.sub(
-        rf"(?<![\w.<])([1-9]\d{{0,3}}|{numbers})(?![\w.]*\d|\w|>)",
-        lambda m: put("N", [str(_NUMBERS.get(m.group(), m.group()))]),
+        rf"(?<![\w.<-])(?<!\d[,/])(?<!\bminus )([1-9]\d{{0,6}}|{_TENS}|{numbers})"
+        r"(?![-,/]?[\w.]*\d|\w|>|[\s-]+(?:hundred|thousand|million|dozen)\b)",
+        lambda m: put("N", [str(_number(m.group()))]),
         text,
     )
     return text, mentions
 
 
+def _number(said: str) -> int:
+    """Give "25" or "twenty-five" as a number."""
+    if said.isdecimal():
+        return int(said)
+    tens, *units = re.split(r"[\s-]+", said)
+    return _NUMBERS[tens] + sum(1 if u == "one" else _NUMBERS[u] for u in units)
+
+
+def _list_of(noun: str, between: str) -> str:
+    """Give a pattern for a list; in "avoid sin, cos is fine" there is none."""
+    alone = r"\s*,\s*(?:the\s+)?(?>" + noun + r")\s+(?:is|was|does|has)\b"
+    return rf"{_ARTICLE}{noun}(?:(?!{alone}){between}{_ARTICLE}{noun})*"
+
+
+@lru_cache(maxsize=1)
+def _named_operators() -> str:
+    kind = r"(?:function|operator|operation)s?"
+    before = rf"\b{kind}\s+{_list_of(noun_pattern(), _BETWEEN_OPERATORS)}"
+    return rf"{_ARTICLE}(?:{before}|(?<![\w<-])(?:{_one_noun()})s?\s+{kind}\b)"
+
+
 def _said_shortly(said: str, match: re.Match[str]) -> str:
     """Replace a phrase, and keep the marks inside."""
-    return " ".join(["", said, *re.findall(r"<[VF]\d+>", match.group()), ""])
+    return " ".join(["", said, *re.findall(r"<[VFO]\d+>", match.group()), ""])
 
 
 def spellings(labels: Sequence[str]) -> dict[str, str]:
@@ -141,7 +180,7 @@ def variable_pattern(labels: Sequence[str]) -> str:
     """Give a pattern for one column by any of its names."""
     one = "|".join(
         # "a" is a name only where no noun follows it.
-        re.escape(s) + (r"(?!\s+(?!and|or|is|to|by|with|over|from)[a-z])" * (s == "a"))
+        re.escape(s) + (rf"(?!\s+(?!(?:{_NO_NOUN})\b)[a-z])" * (s == "a"))
         for s in sorted(spellings(labels), key=len, reverse=True)
     )
     return rf"(?<![\w<])(?-i:{one})(?![\w(])"
@@ -207,17 +246,21 @@ def _nouns() -> dict[str, str]:
     return nouns | {n: family for family, row in cues.SYNONYMS.items() for n in row}
 
 
+@lru_cache(maxsize=1)
+def _one_noun() -> str:
+    return "|".join(sorted(map(re.escape, _nouns()), key=len, reverse=True))
+
+
 @lru_cache(maxsize=2)
 def noun_pattern(group: str = "") -> str:
     """Give a pattern for one operator by any of its names."""
-    one = "|".join(sorted(map(re.escape, _nouns()), key=len, reverse=True))
     opened = "(" if group else "(?:"
     return (
-        rf"(?<![\w<-]){opened}{one})s?(?:\s*\(\s*\.*\s*\)|\s*\|\.\|)?"
+        rf"(?<![\w<-]){opened}{_one_noun()})s?(?:\s*\(\s*\.*\s*\)|\s*\|\.\|)?"
         r"(?:[- ]+(?:functions?|terms?|operators?|operations?|signs?))?"
         # "Maximum" of a length, and "power" of a plant, are no operators.
         r"(?!\w)(?!-\s*expression)"
-        r"(?!\s+(?:\w+\s+)?(?:size|length|expression|complexity|number|nodes|tokens|"
+        r"(?!\s+(?:\w+\s+|of\s+\w+\s+)?(?:size|length|expression|complexity|number|nodes|tokens|"
         r"depth|level|value|height)\b)"
         r"(?!\s+(?:supply|cord|amp|amplifier|consumption|plant|grid|output|meter|"
         r"nothing)\b)"

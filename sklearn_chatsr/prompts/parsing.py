@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sklearn_chatsr.expressions import variable
-from sklearn_chatsr.prompts import cues
+from sklearn_chatsr.prompts import cues, reservations
+from sklearn_chatsr.prompts.clauses import MARK, Clause, has, numbered, other_words
 from sklearn_chatsr.prompts.mentions import (
     Mention,
     mark_mentions,
@@ -23,11 +24,8 @@ from sklearn_chatsr.prompts.restrictions import (
     mark_restrictions,
     read_restriction,
 )
-from sklearn_chatsr.prompts.wordings import FRAMES, UNSEEN_FRAMES
 from sklearn_chatsr.prompts.writing import write_prompt
 
-_MARK = re.compile(r"<([VOFNAB])(\d+)>")
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|[.!;]+\s*$|\n+")
 _CLAUSE = re.compile(
     "\\s*[,:()\u2014\u2013]+\\s*"
@@ -35,14 +33,31 @@ _CLAUSE = re.compile(
     r"\s+(?=(?:because|since|though|although|whereas|therefore|hence|thus|"
     r"yet|then|so|while)\b)"
 )
-# Words that say nothing themselves, beside those of the frames.
-_FILLER = frozenset(
-    _WORD.findall(
-        " ".join((*FRAMES, *UNSEEN_FRAMES)).lower()
-        + " the this which and but also is be must should of for with in equation or"
-        " nor are to it its as at all any an by on one do does can will you we me my"
-        " our please only just well too that there from than into such make sure"
-    )
+# What is told of operators and columns: that they are there, or shut out.
+_KINDS = {
+    ("O", False): "contains",
+    ("O", True): "avoids",
+    ("V", False): "uses",
+    ("V", True): "ignores",
+}
+_BINDING = tuple(_KINDS.values())
+_VERB = (
+    r"(?:is|are|was|were|does|do|has|have|can|could|may|might|must|should|will|would)"
+)
+# "But not cos", "cos is not", and a word that is no operator in a list of operators.
+_CONTRAST = re.compile(
+    r"\s*(?:(?P<but>but|yet)|while|whereas|though|although|and)?\s*(?P<not>not|never)?\s*"
+    r"(?:(?:in|on|of|with|for|by|along)\s+)?<(?P<mark>[VO])\d+>\s*"
+    rf"(?P<verb>{_VERB})?\s*(?P<not_after>not|never)?\s*(?:so|either|too)?\s*"
+)
+_UNKNOWN = re.compile(
+    r"<O(?P<first>\d+)>(?:\s*,\s*(?!(?:and|or|nor|but)\b)[a-z]\w*(?:\s+functions?)?)+"
+    r"(?:\s*,?\s+(?:and|nor|(?P<or>or))\s+|\s*,\s*)<O(?P<last>\d+)>"
+)
+_SO_IS = r"^\s*(?:and\s+)?so\s+(?:is|are|do|does)\b"
+_NO_OPERATOR = (
+    r"^\s*(?:and|or|nor)\s+(?:\w+\s+)?(?:sigmoid|logistic|decay|oscillation|saturation|"
+    r"plateau|wave)(?:al)?s?(?:\s+(?:function|term|curve)s?)?\s*$"
 )
 _MOST_OTHER_WORDS = 3  # of a subject such as "the restoring force"
 _SHORT_CLAUSE = 2  # words beside an operator that need no verb: "just a square root"
@@ -106,6 +121,9 @@ class Prompt:
         What the text tells.
     remainder : str
         The words that no property accounts for.
+    is_open : bool
+        Whether something is said that the properties do not tell: alternatives, wishes,
+        conditions, an operator of one argument only.
     """
 
     def __init__(self, text: str, labels: Sequence[str] = ()) -> None:
@@ -115,13 +133,14 @@ class Prompt:
         read = dict.fromkeys(reader.read(text))
         self.properties = [p for p in read if p not in reader.denied]
         self.remainder = " ".join(reader.unread)
+        self.is_open = reader.is_open
 
     @property
     def is_understood(self) -> bool:
         """Whether little beside the properties is said, nothing denied or excepted."""
-        few = len(_other_words(self.remainder)) <= _MOST_OTHER_WORDS
-        turned = _has(f"{cues.DENIAL}|{cues.RESTRICTION}", self.remainder)
-        return bool(self.properties) and few and not turned
+        few = len(other_words(self.remainder)) <= _MOST_OTHER_WORDS
+        turned = has(f"{cues.DENIAL}|{cues.RESTRICTION}", self.remainder)
+        return bool(self.properties) and few and not turned and not self.is_open
 
     def properties_for(self, columns: Iterable[int]) -> list[Property]:
         """Give what is told of some columns, renamed.
@@ -164,72 +183,6 @@ class Prompt:
         return re.sub(f"`?({variable_pattern(self.labels)})`?", replace, self.text)
 
 
-def _other_words(text: str) -> list[str]:
-    return [w for w in _WORD.findall(text.lower()) if w not in _FILLER]
-
-
-def _has(pattern: str, text: str) -> bool:
-    """Search a pattern of the lexicon, in which marks have no numbers."""
-    return re.search(_numbered(pattern), text, re.I) is not None
-
-
-def _numbered(pattern: str) -> str:
-    return re.sub(r"<([vofn])>", r"<\1\\d+>", pattern)
-
-
-@dataclass
-class _Clause:
-    """A piece of a sentence that says one thing.
-
-    Attributes
-    ----------
-    text : str
-        With marks.
-    mentions : list of Mention
-        In the order of the text.
-    found : list of Property
-        What it was read as.
-    hedged : bool
-        Whether it is said to be uncertain.
-    """
-
-    text: str
-    mentions: list[Mention]
-    found: list[Property] = field(default_factory=list)
-    hedged: bool = False
-
-    @property
-    def variables(self) -> list[str]:
-        return list(dict.fromkeys(v for m in self.of("V") for v in m.values))
-
-    @property
-    def words(self) -> list[str]:
-        return _other_words(_MARK.sub(" ", self.text))
-
-    @property
-    def denied(self) -> bool:
-        return _has(cues.DENIAL, re.sub(cues.IDLE_DENIALS, " ", self.text))
-
-    @property
-    def excluded(self) -> bool:
-        return _has(cues.EXCLUSION, self.text)
-
-    @property
-    def unread(self) -> list[str]:
-        """Words that tell nothing."""
-        text = self.text
-        if self.found:
-            for pattern in cues.ALL:
-                text = re.sub(_numbered(pattern), " ", text, flags=re.I)
-        return _MARK.sub(" ", text).split()
-
-    def of(self, mark: str) -> list[Mention]:
-        return [m for m in self.mentions if m.mark == mark]
-
-    def has(self, pattern: str) -> bool:
-        return _has(pattern, self.text)
-
-
 class _Reader:
     """Reads one text, clause by clause."""
 
@@ -238,6 +191,7 @@ class _Reader:
         self._mentions: list[Mention] = []
         self._last: list[str] = [variable(0)] if len(labels) == 1 else []
         self.unread: list[str] = []
+        self.is_open = False
         self.denied: set[Property] = set()
 
     def read(self, text: str) -> Iterator[Property]:
@@ -265,35 +219,69 @@ class _Reader:
             r"\s*(?:please|(?:could|can|would|will)\s+you)\b", sentence
         )
         asked = asked and sentence.rstrip().endswith("?")
-        if asked or _has(cues.DOUBT, sentence):
-            self.unread.append(_MARK.sub(" ", sentence))
+        wished = has(reservations.OPEN, sentence)
+        self.is_open |= wished
+        if asked or wished or has(cues.DOUBT, sentence):
+            self.unread.append(MARK.sub(" ", sentence))
             return
         sentence = mark_restrictions(sentence.replace("?", " "), self._mentions)
         if is_unclear(sentence):
-            self.unread.append(_MARK.sub(" ", sentence))
+            self.unread.append(MARK.sub(" ", sentence))
             return
+        sentence = self._without_unknown(sentence)
         size = _size(sentence, self._mentions)
         if size is not None:
             yield size
-        before: _Clause | None = None
+        elif has(cues.SIZE_NOUN, sentence) and re.search(r"<N|(?<![<\w])\d", sentence):
+            self.is_open = True
+        before: Clause | None = None
         clauses = self._clauses(sentence)
-        for index, clause in enumerate(clauses):
-            if size is not None and clause.of("N") and not clause.variables:
+        named = [v for clause in clauses for v in clause.variables]
+        earlier: list[str] = []
+        for clause in clauses:
+            variables = clause.variables
+            if size is not None and clause.of("N") and not variables:
+                # "12 nodes max"
+                more = {v for m in clause.of("O") for v in m.values} - {"max"}
+                clause.settled, clause.is_open = True, bool(more)
                 continue
-            earlier = [v for c in clauses[:index] for v in c.variables]
-            later = [v for c in clauses[index:] for v in c.variables]
-            around = clause.variables or earlier or later or self._last
+            around = variables or earlier or named or self._last
+            earlier += variables
             clause.found = (
                 self._read_restriction(clause)
                 if clause.of(ALL_BUT) or clause.of(NONE_BUT)
                 else list(self._read_clause(clause, around, before))
             )
+            if before is not None and _are_alternatives(before, clause):
+                before.found, clause.found, clause.is_open = [], [], True
+            self._last = variables or self._last
+            if clause.mentions or clause.shuts or len(clause.words) > 1:
+                before = clause
+        for clause in clauses:
             yield from clause.found
             self.unread += clause.unread
-            self._last = clause.variables or self._last
-            before = clause
+            self.is_open |= clause.is_open
+        if all(p.kind in _BINDING for clause in clauses for p in clause.found):
+            self.is_open |= has(reservations.CONDITION, sentence)
+            self.is_open |= any(clause.narrowed for clause in clauses)
+            idle = size is None and any(clause.is_idle for clause in clauses)
+            self.is_open |= idle
 
-    def _clauses(self, sentence: str) -> list[_Clause]:
+    def _without_unknown(self, sentence: str) -> str:
+        """Leave out what is not known in a list of operators to avoid."""
+        if not has(f"{cues.DENIAL}|{cues.EXCLUSION}", sentence):
+            return sentence
+
+        def joined(match: re.Match[str]) -> str:
+            first, last = (self._mentions[int(match[i])] for i in ("first", "last"))
+            either = match["or"] is not None
+            self._mentions.append(Mention("O", first.values + last.values, either))
+            self.is_open = True
+            return f"<O{len(self._mentions) - 1}>"
+
+        return _UNKNOWN.sub(joined, sentence)
+
+    def _clauses(self, sentence: str) -> list[Clause]:
         """Cut a sentence, and join what cannot stand alone."""
         texts: list[str] = []
         sentence = re.sub(r"\(\s*(<[VOFN]\d+>)\s*\)", r"\1", sentence)
@@ -305,11 +293,11 @@ class _Reader:
             else:
                 texts.append(piece)
         return [
-            _Clause(t, [self._mentions[int(m.group(2))] for m in _MARK.finditer(t)])
+            Clause(t, [self._mentions[int(m.group(2))] for m in MARK.finditer(t)])
             for t in texts
         ]
 
-    def _read_restriction(self, clause: _Clause) -> list[Property]:
+    def _read_restriction(self, clause: Clause) -> list[Property]:
         """Read a clause about all, or none, but some columns or operators."""
         (first, *more) = clause.of(ALL_BUT) + clause.of(NONE_BUT)
         said = re.sub(rf"<[{ALL_BUT}{NONE_BUT}]\d+>", " ", clause.text)
@@ -319,29 +307,41 @@ class _Reader:
         return list(found or ())
 
     def _read_clause(
-        self, clause: _Clause, around: list[str], before: _Clause | None
+        self, clause: Clause, around: list[str], before: Clause | None
     ) -> Iterator[Property]:
         """Give the properties that one clause tells.
 
         Parameters
         ----------
-        clause : _Clause
+        clause : Clause
             What is read.
         around : list of str
             Variables that it is about where it names none.
-        before : _Clause or None
+        before : Clause or None
             The one before it in the sentence.
         """
         alternative = before is not None and before.hedged and clause.has(r"^\s*n?or\b")
         clause.hedged = alternative or clause.has(cues.HEDGE)
-        if clause.hedged:
+        clause.is_open = clause.is_choice
+        if clause.hedged or clause.is_choice:
             return
-        verb = clause.has(r"\b(?:is|are)\b")
+        answer = _contrast(clause, before)
+        if answer is not None:
+            yield from answer
+            return
+        if before is not None and before.shuts and before.of("O"):
+            of_some = clause.narrowed and clause.has(r"^\s*(?:and|n?or)\s+<O")
+            if of_some or clause.has(_NO_OPERATOR):
+                clause.is_open = True
+                return
+        verb = clause.has(r"\b(?:is|are)\b") and not clause.has(_SO_IS)
         also = clause.has(r"^\s*(?:and\s+)?(?:also\s+)?(?:in|with|for|on|along|by)\b")
+        also |= clause.has(_SO_IS)
         if (
             before is not None
-            and before.found
-            and not verb
+            and (before.found or before.shuts_unknown)
+            and not (verb or clause.denied or clause.excluded)
+            and not clause.has(r"^\s*(?:but|just|only|rather)\b")
             and len(clause.words) <= also
         ):
             repeated = list(_repeat(clause, before))
@@ -367,10 +367,45 @@ class _Reader:
         yield from found
 
 
+def _are_alternatives(before: Clause, clause: Clause) -> bool:
+    """Tell whether two clauses are said to hold one or the other."""
+    both = before.found and clause.found and clause.has(r"^\s*or\b")
+    return bool(both) and not (before.shuts and clause.shuts)
+
+
+def _contrast(clause: Clause, before: Clause | None) -> list[Property] | None:
+    """Read "but not cos", "cos is not" by what stands before; else None."""
+    match = _CONTRAST.fullmatch(clause.text)
+    if match is None:
+        return None
+    if before is None or not before.of(match["mark"]):
+        clause.is_open = match["verb"] is not None
+        return [] if match["verb"] else None
+    denied = bool(match["not"] or match["not_after"])
+    if match["verb"] is None and denied == before.denied:
+        clause.is_open = bool(match["but"])
+        return [] if match["but"] else None
+    if match["verb"] is None and not (denied or match["but"]):
+        return None
+    clause.settled = True
+    clause.is_open = not (before.found or before.permits or before.allowed)
+    permits = before.permits or match["verb"] in ("can", "could", "may", "might")
+    shut = denied != (before.excluded and not permits)
+    silent = not denied if permits else before.excluded and denied
+    if silent or any(p.kind not in _BINDING for p in before.found):
+        return []
+    kind = _KINDS[match["mark"], shut]
+    return [
+        Property(kind, (value,))
+        for mention in clause.of(match["mark"])
+        for value in mention.values
+    ]
+
+
 def _belongs_to(before: str, piece: str) -> bool:
     """Tell whether a piece only completes what stands before it."""
-    has_mark, marked = (_MARK.search(text) is not None for text in (piece, before))
-    words = _other_words(_MARK.sub(" ", piece))
+    has_mark, marked = (MARK.search(text) is not None for text in (piece, before))
+    words = other_words(MARK.sub(" ", piece))
     if has_mark and not marked and not words:
         return True  # "needs both multiplied, x1 and x2"
     if not re.search(r"<V\d+>", before) and re.match(
@@ -381,56 +416,70 @@ def _belongs_to(before: str, piece: str) -> bool:
         if re.match(
             r"\s*(?:is|are|has|does|makes?|must|can|will|comes?|enters?)\b", piece
         ):
-            return len(_other_words(_MARK.sub(" ", before))) <= _MOST_OTHER_WORDS
+            return len(other_words(MARK.sub(" ", before))) <= _MOST_OTHER_WORDS
         changed = (cues.SIGN, cues.SHIFTED, cues.SWAPPED)
-        if _has(cues.TURNED, piece) and _has(cues.SIGN, before):
+        if has(cues.TURNED, piece) and has(cues.SIGN, before):
             return True
-        if _has(cues.SAME, piece) and not _has(cues.SAME, before):
-            return any(_has(pattern, before) for pattern in changed)
-    if not has_mark and re.search(r"<O\d+>", before) and not _has(cues.DENIAL, before):
+        if has(cues.SAME, piece) and not has(cues.SAME, before):
+            return any(has(pattern, before) for pattern in changed)
+    if marked and re.fullmatch(rf"\s*(?:not\s+)?{reservations.FINE}\s*", piece):
+        return True  # "log: not allowed"
+    if not has_mark and re.search(r"<O\d+>", before) and not has(cues.DENIAL, before):
         # "square roots: none"
         no = f"{cues.DENIAL}|{cues.EXCLUSION}"
-        none = _has(r"\b(?:has|have|contains|with)\s+none\b", piece)
-        if none and not _has(cues.EXCLUSION, before):
+        none = has(r"\b(?:has|have|contains|with)\s+none\b", piece)
+        if none and not has(cues.EXCLUSION, before):
             return True
-        return _has(no, piece) and not _other_words(re.sub(_numbered(no), " ", piece))
+        return has(no, piece) and not other_words(re.sub(numbered(no), " ", piece))
     sides = [text for text in (before, piece) if re.search(r"<V\d+>", text)]
-    pair = any(_has(p, piece) and not _has(p, before) for p in cues.PAIRS.values())
-    if pair and _has(r"\b(?:their|these|both|two|the)\b", piece) and not has_mark:
+    pair = any(has(p, piece) and not has(p, before) for p in cues.PAIRS.values())
+    if pair and has(r"\b(?:their|these|both|two|the)\b", piece) and not has_mark:
         return len(re.findall(r"<V\d+>", before)) >= 2
-    if _has(cues.CORRELATIVE, f"{before} , {piece}") and not _has(
+    if has(cues.CORRELATIVE, f"{before} , {piece}") and not has(
         cues.CORRELATIVE, before
     ):
         return True  # "the hotter the gas, the faster the reaction"
-    turns = [_has(cues.UP, t) or _has(cues.DOWN, t) for t in (before, piece)]
-    short = len(_other_words(_MARK.sub(" ", before))) <= _SHORT_CLAUSE
-    together = short or _has(cues.TOGETHER, before) or _has(r"\bso\s+do", piece)
+    turns = [has(cues.UP, t) or has(cues.DOWN, t) for t in (before, piece)]
+    short = len(other_words(MARK.sub(" ", before))) <= _SHORT_CLAUSE
+    together = short or has(cues.TOGETHER, before) or has(r"\bso\s+do", piece)
     # "the larger x2, the larger the target"
     return (
         len(sides) == 1
         and together
         and turns[0]
-        and (turns[1] or _has(r"\bso\s+do(?:es)?\b", piece))
+        and (turns[1] or has(r"\bso\s+do(?:es)?\b", piece))
     )
 
 
 def _size(sentence: str, mentions: list[Mention]) -> Property | None:
     """Read a limit of the number of nodes."""
-    if not _has(cues.SIZE_NOUN, sentence) or _has(cues.AT_LEAST, sentence):
-        return None
     numbers = re.findall(r"<N(\d+)>", sentence)
-    if not numbers:
+    if not numbers or not has(cues.SIZE_NOUN, sentence):
+        return None
+    if has(cues.AT_LEAST, sentence):
         return None
     n = int(mentions[int(numbers[0])].values[0])
-    if _has(cues.FEWER_THAN, sentence):
+    if has(cues.FEWER_THAN, sentence):
         return Property("size", (str(n - 1),)) if n > 1 else None
-    return Property("size", (str(n),)) if _has(cues.AT_MOST, sentence) and n else None
+    if has(cues.MORE_THAN, sentence) and not has(cues.NOT_MORE_THAN, sentence):
+        return None
+    at_most = has(f"{cues.AT_MOST}|{cues.NOT_MORE_THAN}", sentence)
+    return Property("size", (str(n),)) if at_most else None
 
 
-def _repeat(clause: _Clause, before: _Clause) -> Iterator[Property]:
+def _repeat(clause: Clause, before: Clause) -> Iterator[Property]:
     """Read "and in x4" after "is monotone in x3", or a list in brackets."""
+    told = {p.kind for p in before.found}
     for mention in clause.mentions:
         kinds = [p.kind for p in before.found if _same_sort(p, mention)]
+        joined = before.shuts_unknown or clause.has(r"^\s*(?:and|n?or)\b")
+        if not kinds and joined and mention.mark in "OV":
+            # "avoid log and t"
+            kinds = [
+                _KINDS[mention.mark, shut]
+                for shut in (False, True)
+                if told <= {_KINDS["O", shut], _KINDS["V", shut]}
+            ]
         if kinds:
             yield from (Property(kinds[-1], (v,)) for v in mention.values)
 
@@ -441,7 +490,7 @@ def _same_sort(item: Property, mention: Mention) -> bool:
     return mention.mark == ("O" if item.kind in ("contains", "avoids") else "V")
 
 
-def _formulas(clause: _Clause) -> Iterator[Property]:
+def _formulas(clause: Clause) -> Iterator[Property]:
     for mention in clause.of("F"):
         if clause.denied or clause.excluded:
             continue
@@ -452,7 +501,7 @@ def _formulas(clause: _Clause) -> Iterator[Property]:
             yield Property("term", mention.values)
 
 
-def _pairs(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+def _pairs(clause: Clause, found: list[Property]) -> Iterator[Property]:
     """Read a product, a ratio, a difference or a symmetry of two variables."""
     names = clause.variables
     if len(names) < 2 or found:
@@ -468,7 +517,7 @@ def _pairs(clause: _Clause, found: list[Property]) -> Iterator[Property]:
     if clause.denied or clause.excluded:
         return
     for kind, cue in cues.PAIRS.items():
-        match = re.search(_numbered(cue), clause.text, re.I)
+        match = re.search(numbered(cue), clause.text, re.I)
         if match is None:
             continue
         a, b = _around(clause, match, names)
@@ -478,11 +527,11 @@ def _pairs(clause: _Clause, found: list[Property]) -> Iterator[Property]:
         return
 
 
-def _around(clause: _Clause, match: re.Match[str], names: list[str]) -> tuple[str, str]:
+def _around(clause: Clause, match: re.Match[str], names: list[str]) -> tuple[str, str]:
     """Give the two variables that a word between or before them joins."""
     places = [
         (m.start(), value)
-        for m, mention in zip(_MARK.finditer(clause.text), clause.mentions, strict=True)
+        for m, mention in zip(MARK.finditer(clause.text), clause.mentions, strict=True)
         if mention.mark == "V"
         for value in mention.values
     ]
@@ -495,7 +544,7 @@ def _around(clause: _Clause, match: re.Match[str], names: list[str]) -> tuple[st
     return names[-2], names[-1]
 
 
-def _about_variables(clause: _Clause, names: list[str]) -> Iterator[Property]:
+def _about_variables(clause: Clause, names: list[str]) -> Iterator[Property]:
     """Read how the target behaves along variables."""
     no = clause.denied or clause.has(r"\bwithout\b|\bfree\s+of\b|\black\w*")
     kinds: list[str] = []
@@ -525,7 +574,7 @@ def _about_variables(clause: _Clause, names: list[str]) -> Iterator[Property]:
         yield from (Property(kind, (name,)) for name in names)
 
 
-def _parity(clause: _Clause, no: bool) -> list[str]:
+def _parity(clause: Clause, no: bool) -> list[str]:
     if not no and clause.has(cues.ODD):
         return ["odd"]
     if not no and clause.has(cues.EVEN):
@@ -539,7 +588,7 @@ def _parity(clause: _Clause, no: bool) -> list[str]:
     return ["even"] if alone and not no else []
 
 
-def _direction(clause: _Clause) -> str | None:
+def _direction(clause: Clause) -> str | None:
     """Tell whether the target rises or falls with what the clause names."""
     match = re.search(cues.CORRELATIVE, clause.text)
     if match is not None:
@@ -548,7 +597,7 @@ def _direction(clause: _Clause) -> str | None:
             return None
         return "increasing" if turns[0] == turns[1] else "decreasing"
     ups, downs = (
-        len(re.findall(_numbered(p), clause.text, re.I)) for p in (cues.UP, cues.DOWN)
+        len(re.findall(numbered(p), clause.text, re.I)) for p in (cues.UP, cues.DOWN)
     )
     if not ups and not downs:
         return None
@@ -567,7 +616,7 @@ def _turn(comparative: str) -> bool | None:
     return False if re.fullmatch(f"{cues.LESS}|{cues.DOWN}", comparative) else None
 
 
-def _domains(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+def _domains(clause: Clause, found: list[Property]) -> Iterator[Property]:
     if any(p.kind in ("periodic", "bounded") for p in found):
         return
     if clause.denied and clause.has(cues.NO_FURTHER):
@@ -575,14 +624,19 @@ def _domains(clause: _Clause, found: list[Property]) -> Iterator[Property]:
     if clause.denied:
         return
     for kind, cue in cues.DOMAINS.items():
-        barred = rf"\b(?:skip|without|free\s+of)\s+(?:\w+\s+){{0,2}}(?:{cue})"
+        out = rf"(?:\b(?:skip|without|free\s+of)|{reservations.FORBIDDING})"
+        barred = rf"{out}\s+(?:\w+\s+){{0,2}}(?:{cue})"
         if clause.has(cue) and not clause.has(barred):
             yield Property(kind)
 
 
-def _operators(clause: _Clause, found: list[Property]) -> Iterator[Property]:
+def _operators(clause: Clause, found: list[Property]) -> Iterator[Property]:
     """Read which operators there are and which not, beside what was found."""
-    avoided = clause.denied != clause.excluded
+    avoided = clause.shuts
+    turned = clause.denied or clause.excluded
+    some = clause.has(reservations.AT_MOST_SOME)
+    if clause.allowed or some or (clause.narrowed and turned):
+        return
     bare = len(clause.words) <= _SHORT_CLAUSE
     told = clause.excluded or bare or clause.has(cues.CONTAINMENT)
     if not avoided and not told:
@@ -594,10 +648,12 @@ def _operators(clause: _Clause, found: list[Property]) -> Iterator[Property]:
                 yield Property(kind, (family,))
 
 
-def _dependence(clause: _Clause) -> Iterator[Property]:
+def _dependence(clause: Clause) -> Iterator[Property]:
     """Read which variables matter and which do not."""
-    bare = not _other_words(re.sub(cues.DENIAL, " ", _MARK.sub(" ", clause.text)))
+    bare = not other_words(re.sub(cues.DENIAL, " ", MARK.sub(" ", clause.text)))
     told = clause.has(cues.DEPENDENCE) or (bare and clause.denied)
+    if clause.allowed or (clause.narrowed and (clause.denied or clause.excluded)):
+        return
     if clause.has(cues.VIEWED) or not (told or clause.excluded):
         return
     moved = clause.has(r"\b(?:chang|vary|turn|mov|alter|tweak)\w*") and clause.has(

@@ -54,10 +54,8 @@ _TOLD = (
         rf"{_END}",
     ),
 )
-_UNCLEAR = (
-    rf"{_ALL}{_BUT}(?:[\w'-]+\s+){{0,4}}<[VO]|<[VO].*\b(?:except(?:ing)?|other\s+than)\b|"
-    r"\b(?:except(?:ing)?|other\s+than)\b.*<[VO]"
-)
+_UNCLEAR = rf"{_ALL}{_BUT}(?:[\w'-]+\s+){{0,4}}<[VO]"
+_EXCEPTED = r"\b(?:except(?:ing)?|other\s+than)\b"
 # Said of what is left, these turn the meaning around.
 _SHUT = (
     r"\b(?:ignor\w*|exclud\w*|avoid\w*|forbid\w*|ban|bans|banned|drop(?:ped|s)?|"
@@ -111,7 +109,8 @@ def mark_restrictions(text: str, mentions: list[Mention]) -> str:
 
 def is_unclear(text: str) -> bool:
     """Tell whether something is excepted in a way that is not understood."""
-    return re.search(_UNCLEAR, text) is not None
+    excepted = re.search(_EXCEPTED, text) and re.search(r"<[VO]", text)
+    return bool(excepted or re.search(_UNCLEAR, text))
 
 
 def read_restriction(
