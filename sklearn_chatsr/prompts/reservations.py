@@ -10,7 +10,7 @@ from __future__ import annotations
 FORBIDDING = (
     r"\b(?:avoid\w*|forbid\w*|forbade|ban|bans|banned|banning|prohibit\w*|disallow\w*|"
     r"exclud\w*|rul\w+\s+out|veto\w*|blacklist\w*|taboo|off[- ]limits|barred|reject\w*|"
-    r"disabl\w*)\b"
+    r"disable\w*|disabling)\b"
 )
 UNAVOIDABLE = (
     r"\b(?:can\s+not|impossible|no\s+way|not\s+possible)\b.*\bavoid|\bunavoidabl\w*"
@@ -45,7 +45,7 @@ OPEN = (
     r"(?!\s+(?:find|fit|look|search|discover|recover|get))|"
     r"\btry(?:ing)?\s+(?:avoiding|using|without)\b|\bnice\s+(?:to|if)\b|\bbe\s+nice\b|"
     r"\bbest\s+avoided\b|\b(?:as|your|our)\s+best\b|"
-    r"\beither\s+(?:avoid|use|contain|ignor|exclud|drop|includ|hav)\w*\b|"
+    r"\beither\s+(?:avoid|use|contain|ignor|exclud|drop|include|including|have|having)\w*\b|"
     r"\bfailing\s+that\b|\bor\s+else\b|\bxor\b|<o>\s+over\s+<o>|"
     r"^\s*(?:rather|better)\b|\bwould\s+rather\b|"
     r"\b(?:instead|in\s+place|in\s+lieu)\s+of\b|\b(?:rather\s+than|as\s+opposed\s+to)\b|"
@@ -73,9 +73,9 @@ NARROWED = (
     r"<o>\s+(?:of|in|inside|within|under|around)\s+(?:\w+\s+)?<o>|"
     r"<v>\s+(?:\w+\s+){0,2}(?:in|inside|within|under|below)\s+(?:\w+\s+){0,2}<o>|"
     r"\bappl\w+\s+<o>\s+to\b|"
-    r"\b(?:products?|ratios?|quotients?|divid\w+|multipl\w+)\b.*<v>|"
+    r"\b(?:products?|ratios?|quotients?|divid\w+|multipli\w+|multiply\w*)\b.*<v>|"
     r"<v>\s+(?:squared|cubed|times|plus|minus|over|per)\b|"
-    r"<v>.*\b(?:divid\w+|multipl\w+|exponent|numerator|argument|base)\b"
+    r"<v>.*\b(?:divid\w+|multipli\w+|multiply\w*|exponent|numerator|argument|base)\b"
 )
 OF_SOME = (
     r"<o>\s+(?:of|by)\s+(?!any|all\b|every|some|whatever|(?:the|an?)\s+(?:form|input|"

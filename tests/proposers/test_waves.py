@@ -27,6 +27,24 @@ def left_by(X, y, found):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "cos(9*x1*x2/x3 + 0.4) + 0.2*x1",
+        "x2*sin(8*x1^2) - x3",
+        "sin(5*x1*x2*x3)^2",
+        "2*cos(21/(x1*x2)) - x1",
+    ],
+)
+def test_a_wave_may_run_along_a_product_of_powers(text):
+    X = np.random.default_rng(3).uniform(1, 2, (300, 3))
+    y = Expression.from_infix(text).evaluate(X)
+
+    found = waves(Columns.of(X), y, 150, lambda: False)
+
+    assert left_by(X, y, found) < 1e-4
+
+
+@pytest.mark.parametrize(
     ("text", "n_columns"),
     [
         ("1.4*sin(2.7*x1 + 0.9) - x1^2", 1),

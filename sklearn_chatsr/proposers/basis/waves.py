@@ -14,16 +14,19 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.monomials import Exponents, monomials
 from sklearn_chatsr.proposers.basis.screening import orthonormal
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms
 from sklearn_chatsr.proposers.basis.trees import linear_combination, multiplied
 
 _MOST_COLUMNS, _MOST_MULTIPLIED, _FEW_COLUMNS = 6, 4, 2
 _ROWS_PER_COLUMN = 12
+# Products of powers that a wave may run along, where polynomials leave such a share.
+_MOST_POWERS, _RUGGED = 80, 0.2
 # Half waves across the range of a column, by how many columns a wave runs through.
 _HALF_WAVES = (40, 12, 7)
 _STEP = 0.8  # half waves between neighbours of the grid
-_N_PEAKS, _MOST_STEPS, _N_SWEEPS = 4, 25, 2
+_N_PEAKS, _TIMES_THE_PEAKS, _MOST_STEPS, _N_SWEEPS = 4, 4, 25, 2
 _LEAST_SHARE = 0.25  # of what the polynomials leave
 _NOTHING = 1e-20
 _LEAST_ANGLE = 0.4  # radians over half the range; a slower wave is a parabola
@@ -122,6 +125,13 @@ def waves(
         parts = Terms.join([parts, _products(columns)])
     for wave, weights in _found(columns, parts, y[:n_fit], out_of_time, thorough):
         found.append(_terms(parts, wave, weights))
+    if 2 <= len(columns) <= _MOST_MULTIPLIED and n_fit > _ROWS_PER_COLUMN:
+        # A phase along a product of powers is one thing: a short spectrum.
+        parts = Terms.join([_plain(columns), _powers(columns)])
+        spectrum = _Spectrum(parts.values[:, :n_fit], len(columns), 1, y[:n_fit])
+        for wave in spectrum.waves(out_of_time) if spectrum.is_rugged() else []:
+            weights = wave.angles / spectrum.half[list(wave.parts)]
+            found.append(_terms(parts, wave, weights))
     return Terms.join(found).usable()
 
 
@@ -159,6 +169,17 @@ def _products(columns: Columns) -> Terms:
     return Terms(np.array(values), trees, np.ones(len(both)))
 
 
+def _powers(columns: Columns) -> Terms:
+    """Give products of powers of columns, the simplest ones, without the columns."""
+    terms, exponents = monomials(columns, _MOST_POWERS)
+    kept = [k for k, powers in enumerate(exponents) if _is_power(powers)]
+    return terms.take(np.array(kept, dtype=np.intp))
+
+
+def _is_power(exponents: Exponents) -> bool:
+    return len(exponents) > 1 or any(power != 1 for _, power in exponents)
+
+
 class _Spectrum:
     """Waves in parts, which are columns and products of two columns.
 
@@ -188,7 +209,16 @@ class _Spectrum:
         self.basis = orthonormal(base)
         self.y = y
         size = np.maximum(np.sqrt(np.mean(X**2, axis=1)), 1e-300)
-        self.factors = np.concatenate([one, X / size[:, None]])
+        # Along powers a wave has many neighbours: their amplitudes are columns.
+        self.runs_along_powers = n_together == 1 and len(X) > n_columns
+        n_factors = n_columns if self.runs_along_powers else len(X)
+        self.factors = np.concatenate([one, (X / size[:, None])[:n_factors]])
+
+    def is_rugged(self) -> bool:
+        """Tell whether polynomials leave much of the target."""
+        _, rest = self._without([])
+        spread = np.sum(np.square(self.y - self.y.mean()))
+        return bool(rest @ rest > _RUGGED * spread)
 
     def waves(self, out_of_time: Callable[[], bool]) -> list[_Wave]:
         """Give the waves of the highest peaks, and two that explain most together."""
@@ -198,7 +228,7 @@ class _Spectrum:
         first = found[0]
         beside = self._best([first], 1, out_of_time)
         if beside:
-            [second] = beside
+            second = beside[0]
             for _ in range(_N_SWEEPS):
                 first = self._refined(first, self._without([second])) or first
                 second = self._refined(second, self._without([first])) or second
@@ -226,6 +256,11 @@ class _Spectrum:
                     wave = _Wave(chosen, grid[at], k - 1 if k else None)
                     peaks.append((float(column[at]), wave))
         peaks.sort(key=lambda peak: -peak[0])
+        if self.runs_along_powers:
+            highest: dict[tuple[int, ...], tuple[float, _Wave]] = {}
+            for peak in peaks:
+                highest.setdefault(peak[1].parts, peak)
+            peaks, most = list(highest.values()), _TIMES_THE_PEAKS * most
         refined = [self._refined(wave, (basis, rest)) for _, wave in peaks[:most]]
         found = [wave for wave in refined if wave is not None]
 
