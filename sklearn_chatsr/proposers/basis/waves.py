@@ -125,7 +125,8 @@ def waves(
         parts = Terms.join([parts, _products(columns)])
     for wave, weights in _found(columns, parts, y[:n_fit], out_of_time, thorough):
         found.append(_terms(parts, wave, weights))
-    if 2 <= len(columns) <= _MOST_MULTIPLIED and n_fit > _ROWS_PER_COLUMN:
+    enough = n_fit > _ROWS_PER_COLUMN * (len(columns) + 1)
+    if 2 <= len(columns) <= _MOST_MULTIPLIED and enough:
         # A phase along a product of powers is one thing: a short spectrum.
         parts = Terms.join([_plain(columns), _powers(columns)])
         spectrum = _Spectrum(parts.values[:, :n_fit], len(columns), 1, y[:n_fit])
