@@ -33,7 +33,8 @@ _ROWS_PER_PARAMETER = 2
 # the most knots where nothing is missing.
 _HOPELESS, _EXCELLENT = 0.05, 1e-4
 _RIDGE = 1e-10
-_SCREENED = (0, 2)  # few knots fit few rows, more tell the choices apart
+# Places of two numbers of knots: few fit few rows, more tell the choices apart.
+_SCREENED = (0, 2)
 _WIDE = 5.0  # times as large as the least value, where the logarithm is as smooth
 _TRIED = 8  # choices of columns that are fitted with more knots
 _SIMPLER = 3.0  # times as much may be missed by what has fewer parameters
