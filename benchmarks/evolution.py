@@ -20,7 +20,7 @@ import numpy.typing as npt
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter, warm_up
 from sklearn_chatsr.proposers import EvolutionProposer, Problem
-from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
+from sklearn_chatsr.selection import Archive, DescriptionLength, resolution
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def draw(law: Expression, n_rows: int, seed: int = 0) -> tuple[FloatArray, Float
 
 def problem(X: FloatArray, y: FloatArray, seconds: float) -> Problem:
     """Pose a problem with nothing known and a deadline."""
-    cost = DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    cost = DescriptionLength(len(y), float(np.var(y)), resolution(y).floor, X.shape[1])
     return Problem(X, y, None, Archive(cost), deadline=time.monotonic() + seconds)
 
 

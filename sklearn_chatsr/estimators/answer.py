@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from sklearn_chatsr.selection import (
     DescriptionLength,
     best_in_general,
 )
+from sklearn_chatsr.selection.leverage import left_out_loss
 from sklearn_chatsr.selection.luck import are_lucky
 
 _FINAL_ROWS = 100_000
@@ -27,6 +28,7 @@ _QUICKLY_JUDGED = 50_000  # rows; so many take a formula about a millisecond
 _SIZED_ROWS = 1_000  # rows; they show how large an addend is
 _FINALISTS = 24
 _CROSS_VALIDATED = 40
+_LEVERS = 5_000  # rows; of more, none decides
 # Bits: of many formulas that were fitted to few rows, some predict well by chance. One
 # whose description is so much longer is not believed.
 _CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
@@ -172,6 +174,9 @@ def choose_in_general(
             seed=table.seed,
         )
         ranked = [c for c, k in zip(ranked, lucky, strict=True) if not k] or ranked
+    found = {c.expression: c for c in ranked}
+    if len(table) <= _LEVERS:
+        ranked = _without_levers(ranked, archive.cost, table)
     shortest, ranked = ranked[0], ranked[:_CROSS_VALIDATED]
     most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
@@ -190,12 +195,24 @@ def choose_in_general(
         allow=allow,
     )
     if general is None:
-        return shortest
-    for candidate in shortlist:
+        general = shortest.expression
+    for candidate in (*ranked, *shortlist):
         if candidate.expression == general:
-            return candidate
+            return found.get(general, candidate)
     loss = table.loss(general)
     return archive.candidate(general, loss, BASELINE, 0.0)
+
+
+def _without_levers(
+    ranked: Sequence[Candidate], cost: DescriptionLength, table: Table
+) -> list[Candidate]:
+    """Rank anew, without what formulas gain at rows that decide a constant."""
+    judged = list(ranked)
+    for i, candidate in enumerate(ranked[:_CROSS_VALIDATED]):
+        loss = left_out_loss(candidate.expression, table.X, table.y, table.weight)
+        if loss is not None and loss > candidate.loss:
+            judged[i] = replace(candidate, bits=cost(candidate.expression, loss))
+    return sorted(judged, key=lambda c: (c.bits, c.complexity))
 
 
 def polish(

@@ -25,7 +25,11 @@ from sklearn_chatsr.estimators.effort import (
     make_proposer,
 )
 from sklearn_chatsr.estimators.rows import merge_rows
-from sklearn_chatsr.estimators.search import Search, SearchSettings, size_of_line
+from sklearn_chatsr.estimators.search import (
+    SearchSettings,
+    run_search,
+    size_of_line,
+)
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.estimators.validation import unchanged_when_refused
 from sklearn_chatsr.expressions import variable
@@ -276,21 +280,15 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             optimizer=self.constant_optimizer,
             seed=seed,
         )
-        search = Search(
-            table,
-            settings=SearchSettings(
-                max_size=longest,
-                exact_size=longest_law,
-                n_starts=self.n_starts,
-                max_time=max(max_time - spent, _LEAST_SHARE * max_time),
-                n_jobs=self.n_jobs,
-                selection=self.selection,
-                constraints=rules,
-                patience=effort.patience,
-            ),
-            labels=[self._label(j) for j in columns],
-            prompt=prompt,
-            verbose=self.verbose,
+        settings = SearchSettings(
+            max_size=longest,
+            exact_size=longest_law,
+            n_starts=self.n_starts,
+            max_time=max(max_time - spent, _LEAST_SHARE * max_time),
+            n_jobs=self.n_jobs,
+            selection=self.selection,
+            constraints=rules,
+            patience=effort.patience,
         )
         model = ModelSettings(
             self.model,
@@ -298,10 +296,15 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             self.n_candidates or effort.n_candidates,
             self.decoding,
         )
-        archive = search.run(
+        search, archive = run_search(
+            table,
+            settings,
             rounds,
             lambda name: make_proposer(name, effort, model),
-            RefinementProposer() if "refinement" in self.proposers else None,
+            RefinementProposer if "refinement" in self.proposers else None,
+            labels=[self._label(j) for j in columns],
+            prompt=prompt,
+            verbose=self.verbose,
         )
         # By default the model is one voice of many, and a cold start no surprise.
         if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
@@ -312,7 +315,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
                 stacklevel=4,
             )
         chosen, self.standard_errors_ = polish(
-            search.choose(archive), archive, table, search.limit, rules
+            search.choose(archive), archive, search.table, search.limit, rules
         )
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
@@ -322,7 +325,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.candidates_ = [move(c, columns) for c in kept]
         front = archive.pareto_front(including=chosen)
         self.pareto_front_ = [move(c, columns) for c in front]
-        self._count_digits(X, y, weight)
+        self._count_digits(X, y, search.table.weight)
         return self
 
     def _rules(self, n_columns: int) -> Constraints | None:

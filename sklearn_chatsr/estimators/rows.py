@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_chatsr.selection import DescriptionLength, resolution_floor
+from sklearn_chatsr.selection import DescriptionLength, resolution
 
 FloatArray = npt.NDArray[np.float64]
 RowArray = npt.NDArray[np.intp]
@@ -130,10 +130,12 @@ def price(
     if sample_weight is not None and np.all(sample_weight == np.rint(sample_weight)):
         n_samples = float(sample_weight.sum())
     mean = np.average(y, weights=sample_weight)
+    floor, ceiling = resolution(y, sample_weight)
     return DescriptionLength(
         n_samples=n_samples,
         variance=float(np.average(np.square(y - mean), weights=sample_weight)),
-        floor=resolution_floor(y),
+        floor=floor,
+        ceiling=ceiling,
         n_features=X.shape[1],
         X=np.ascontiguousarray(X[:: -(-len(X) // _WAVE_ROWS)]),
     )

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,13 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
-from sklearn_chatsr.selection import Archive, Candidate, Selection, is_noise
+from sklearn_chatsr.selection import (
+    Archive,
+    Candidate,
+    Selection,
+    is_noise,
+    rounding_steps,
+)
 from sklearn_chatsr.selection.generalisation import FEW_ROWS
 
 logger = logging.getLogger(__name__)
@@ -38,6 +44,12 @@ _PLAINLY_SHORT, _SHORT = 12, 14
 _WORTH_SHORTENING, _SHORTENED_WITHIN = 2, 6  # rounds; batches
 _SHORT_IN_NOISE, _ALL_HEARD = 20, 4  # nodes; rounds
 _NOISE_ROWS = 1_000
+# Share of the variance from which on rounding hides more than arithmetic does: another
+# formula may be as exact, and shorter.
+_COARSE = 1e-12
+# Residuals of so many roundings are still more of them than of noise.
+_FEW_ROUNDINGS = 10.0
+_LEAST_TIME = 0.1  # seconds that a search with weights has
 # The share of the time, and seconds, that the last choice has at most; with few rows.
 _CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
 # What a poor formula leaves may be a fast oscillation, which a forest takes for noise.
@@ -97,9 +109,16 @@ class Search:
         What the user says about the law.
     verbose : int
         1 draws a progress bar.
+    known : sequence of Candidate, optional
+        Of an earlier search, in place of which this one is; offered first.
+    began : float, optional
+        `time.monotonic` when that one began.
 
     Attributes
     ----------
+    precision : ndarray of shape (n_samples,) or None
+        Weights that `run` ended early to ask for: the target was rounded to significant
+        digits, and the best formula leaves no more than that, row by row.
     interrupted : bool
         Whether Ctrl-C ended the search.
     unheard : set of str
@@ -115,6 +134,8 @@ class Search:
         labels: Sequence[str],
         prompt: str | None = None,
         verbose: int = 0,
+        known: Sequence[Candidate] = (),
+        began: float | None = None,
     ) -> None:
         started = time.monotonic()
         self.table = table
@@ -136,10 +157,15 @@ class Search:
             exact_size=settings.exact_size,
             constraints=settings.constraints,
             n_jobs=settings.n_jobs,
-            started=started,
+            started=started if began is None else began,
             deadline=self.deadline,
         )
         self.archive = self.intake.archive
+        self.known = known
+        cost = self.archive.cost
+        self._is_coarse = cost.floor > _COARSE * cost.variance
+        self.precision: npt.NDArray[np.float64] | None = None
+        self._rounding = None if known else _Rounding.of(table)
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)
         self.unheard: set[str] = set()
@@ -192,6 +218,8 @@ class Search:
                     # The baselines may break them.
                     examples = self.settings.constraints.examples(self.table.X.shape[1])
                     self._take(examples, BASELINE, progress)
+                for candidate in self.known:
+                    self._take([candidate.expression], candidate.source, progress)
                 if np.ptp(self.table.y) > 0:
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
@@ -216,6 +244,8 @@ class Search:
                     RuntimeWarning,
                     stacklevel=5,
                 )
+        if self.precision is not None:
+            return self.archive
         if self.settings.constraints is not None and not len(self.archive):
             raise ValueError(self.settings.constraints.refusal())
         if len(self.rows.fit) == len(self.table):
@@ -251,6 +281,8 @@ class Search:
                     self._take(batch, name, progress)
                     if name != "templates":
                         self._refine(progress)
+                    if self._asks_for_precision():
+                        return
                     short = _PLAINLY_SHORT if name == "templates" else _SHORT
                     if self._is_over() or self._is_found(short):
                         # What is exact may still hold what float64 cannot see.
@@ -321,7 +353,7 @@ class Search:
     def _is_found(self, short: int) -> bool:
         """Tell whether a formula of so many nodes, or a polynomial, is exact."""
         best = min(self.archive, key=lambda c: c.bits, default=None)
-        if best is None or not self.archive.cost.at_floor(best.loss):
+        if best is None or self._is_coarse or not self.archive.cost.at_floor(best.loss):
             return False
         # Exact polynomials come as products already: no search shortens them.
         return best.complexity <= short or is_plain_polynomial(best.expression)
@@ -336,7 +368,8 @@ class Search:
             return False
         best = self.choose(self.archive, thorough=False)
         if self.archive.cost.at_floor(best.loss):
-            return best.complexity <= _SHORT or n_rounds >= _WORTH_SHORTENING
+            enough = _ALL_HEARD if self._is_coarse else _WORTH_SHORTENING
+            return best.complexity <= _SHORT or n_rounds >= enough
         # A longer one may come in fewer words, until all had their second turn.
         short = _SHORT_IN_NOISE if n_rounds >= _ALL_HEARD else _PLAINLY_SHORT
         return best.complexity <= short and self._leaves_noise(best)
@@ -362,6 +395,8 @@ class Search:
 
     def _leaves_noise(self, candidate: Candidate) -> bool:
         """Tell whether the columns have nothing to say about what is left."""
+        if self.archive.cost.at_floor(candidate.loss):
+            return True
         if candidate.r2 < _EXPLAINED:
             return False
         # The rows are in the order of the columns: take them from all over.
@@ -372,6 +407,15 @@ class Search:
         if spearmanr(predicted, y).statistic < _RANKED:
             return False
         return is_noise(X, y - predicted, seed=self.table.seed)
+
+    def _asks_for_precision(self) -> bool:
+        """Tell whether the best formula leaves as much as rounding, row by row."""
+        if self._rounding is None or self._is_over():
+            return False
+        leader = min(self.archive, key=lambda c: c.bits, default=None)
+        if leader is not None and self._rounding.explains(leader):
+            self.precision = self._rounding.weight
+        return self.precision is not None
 
     def choose(self, archive: Archive, thorough: bool = True) -> Candidate:
         """Choose the answer.
@@ -398,6 +442,121 @@ class Search:
             thorough=thorough,
             out_of_time=lambda: time.monotonic() > self.limit,
             allow=lambda e: e.size <= most and (rules is None or rules.allow(e)),
+        )
+
+
+def run_search(
+    table: Table,
+    settings: SearchSettings,
+    rounds: Sequence[Sequence[str]],
+    make: Callable[[str], Proposer],
+    make_refiner: Callable[[], Proposer] | None = None,
+    *,
+    labels: Sequence[str],
+    prompt: str | None = None,
+    verbose: int = 0,
+) -> tuple[Search, Archive]:
+    """Search, and once more with weights where the rounding of the target asks for it.
+
+    Parameters
+    ----------
+    table : Table
+        What is to be explained.
+    settings : SearchSettings
+        Counts and limits.
+    rounds : sequence of sequence of str
+        See `Search.run`.
+    make : callable
+        Makes the proposer of a name.
+    make_refiner : callable, optional
+        Makes what has a turn after every batch.
+    labels : sequence of str
+        Names of the columns.
+    prompt : str, optional
+        What the user says about the law.
+    verbose : int
+        1 draws a progress bar.
+
+    Returns
+    -------
+    search : Search
+        The last one; its table has the weights.
+    archive : Archive
+        What it gave.
+    """
+    began = time.monotonic()
+    known: list[Candidate] = []
+    while True:
+        search = Search(
+            table,
+            settings=settings,
+            labels=labels,
+            prompt=prompt,
+            verbose=verbose,
+            known=known,
+            began=began,
+        )
+        archive = search.run(rounds, make, make_refiner and make_refiner())
+        if search.precision is None:
+            return search, archive
+        logger.debug("Begins anew with rows weighted by their digits.")
+        known = sorted(archive, key=lambda c: c.bits)
+        table = replace(table, weight=search.precision)
+        left = max(search.limit - time.monotonic(), _LEAST_TIME)
+        settings = replace(settings, max_time=left)
+
+
+class _Rounding:
+    """The rounding of a target to significant digits, as an error of its own.
+
+    Parameters
+    ----------
+    table : Table
+        Columns and target.
+    steps : ndarray of shape (n_samples,)
+        See `rounding_steps`.
+    """
+
+    def __init__(self, table: Table, steps: npt.NDArray[np.float64]) -> None:
+        self.table, self.steps = table, steps
+        precision = np.square(steps.min() / steps)
+        weight = precision if table.weight is None else table.weight * precision
+        # Not whole numbers, which would be taken for repetitions.
+        self.weight = weight * (len(table) / float(weight.sum()))
+        rows = choose_rows(len(table), np.random.default_rng([table.seed, 0])).fit
+        self._fitter = replace(table, weight=self.weight).fitter(rows)
+        self._tried: set[Expression] = set()
+
+    @classmethod
+    def of(cls, table: Table) -> _Rounding | None:
+        """Set up where values have steps of their own, else None."""
+        steps = rounding_steps(table.y)
+        if not steps.any() or np.ptp(steps) == 0:
+            return None
+        return cls(table, np.where(steps > 0, steps, steps[steps > 0].min()))
+
+    def explains(self, candidate: Candidate) -> bool:
+        """Tell whether rounding says more of the residuals than one variance does."""
+        expression = candidate.expression
+        if expression in self._tried:
+            return False
+        self._tried.add(expression)
+        if expression.n_constants:
+            fit = self._fitter.fit(expression, start=expression.constants)
+            if fit.failed:
+                return False
+            expression = fit.expression
+        residual = expression.evaluate(self.table.X) - self.table.y
+        weight = 1.0 if self.table.weight is None else self.table.weight
+        weight = np.broadcast_to(weight / np.mean(weight), residual.shape)
+        roundings = 12.0 * float(np.mean(weight * np.square(residual / self.steps)))
+        if not roundings < _FEW_ROUNDINGS**2:
+            return False
+        # Bits of residuals that are normal, with one variance or one of each step.
+        size = 12.0 * max(candidate.loss, self.steps.min() ** 2 * 1e-6)
+        return bool(
+            np.log(max(roundings, 1.0)) + 2.0 * np.mean(weight * np.log(self.steps))
+            < np.log(size)
         )
 
 

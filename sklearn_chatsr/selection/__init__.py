@@ -7,13 +7,15 @@ from sklearn_chatsr.selection.generalisation import (
     best_in_general,
     cross_validated_errors,
 )
-from sklearn_chatsr.selection.noise import is_noise, resolution_floor
+from sklearn_chatsr.selection.noise import is_noise
 from sklearn_chatsr.selection.oscillation import oscillation_bits
+from sklearn_chatsr.selection.rounding import Resolution, resolution, rounding_steps
 
 __all__ = [
     "Archive",
     "Candidate",
     "DescriptionLength",
+    "Resolution",
     "Selection",
     "best_in_general",
     "complexity",
@@ -21,5 +23,6 @@ __all__ = [
     "formula_bits",
     "is_noise",
     "oscillation_bits",
-    "resolution_floor",
+    "resolution",
+    "rounding_steps",
 ]

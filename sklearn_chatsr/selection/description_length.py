@@ -18,9 +18,10 @@ class DescriptionLength:
     """Two-part code length of a data set under a formula.
 
     The residuals cost ``n/2 * log2(variance)``, where the variance never falls below
-    the floor at which the target itself is known. Each constant costs the digits that
-    the data can resolve, ``1/2 * log2(n / FVU)``: few in noise, some thirty bits when
-    the fit is exact, where an integer costs five; a frequency costs more, see
+    the floor at which the target itself is known; below that of a rounded target, a
+    formula has the small credit of a known variance. Each constant costs the digits
+    that the data can resolve, ``1/2 * log2(n / FVU)``: few in noise, some thirty bits
+    when the fit is exact, where an integer costs five; a frequency costs more, see
     `oscillation_bits`. Lower is better; the constant model costs about zero.
 
     Parameters
@@ -30,12 +31,16 @@ class DescriptionLength:
     variance : float
         Variance of the target, in its squared unit.
     floor : float
-        Variance below which residuals are not told apart, see `resolution_floor`.
+        Mean squared residual below which residuals are not told apart, see
+        `resolution`.
     n_features : int
         Number of columns.
     X : ndarray of shape (n_rows, n_features), optional
         Rows that show how fast a wave is; without them a frequency is a constant like
         any other.
+    ceiling : float, optional
+        Mean squared residual that the floor leaves at most, more than the floor where
+        the target was rounded.
 
     References
     ----------
@@ -59,6 +64,7 @@ class DescriptionLength:
     floor: float
     n_features: int
     X: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    ceiling: float | None = None
 
     def __call__(self, expression: Expression, loss: float) -> float:
         """Give the code length in bits.
@@ -82,6 +88,9 @@ class DescriptionLength:
             return math.inf
         constant_bits = max(1.0, 0.5 * (math.log2(self.n_samples) - math.log2(fvu)))
         data = 0.5 * self.n_samples * math.log2(fvu)
+        if self.ceiling is not None and 0.0 < self.floor < self.ceiling:
+            below = min(loss / self.floor, 1.0) - 1.0
+            data += 0.5 * self.n_samples * below / math.log(2.0)
         formula = formula_bits(expression, constant_bits, self.n_features)
         if self.X is not None:
             formula += oscillation_bits(expression, self.X, self.n_samples)
@@ -107,4 +116,4 @@ class DescriptionLength:
 
     def at_floor(self, loss: float) -> bool:
         """Tell whether residuals are as small as the target is known."""
-        return loss <= max(self.floor, 1e-24 * self.variance)
+        return loss <= max(self.floor, self.ceiling or 0.0, 1e-24 * self.variance)

@@ -1,86 +1,13 @@
-"""How exactly the target is known: rounding of the numbers, and noise."""
+"""Whether what a formula leaves is noise."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-# Relative error below which float64 formulas of some twenty nodes cannot be told
-# apart: residuals of exactly known laws scatter between 1e-16 and some 1e-13.
-_NUMERIC = 1e-12
-_MOST_DIGITS = 8
-# Numbers in float32, relative to their size: four steps, since columns and arithmetic
-# were rounded as well.
-_SINGLE = 2.0**-21
-_FEWEST_SINGLE = 8  # rows; fewer may be float32 numbers by chance
-_SHORT_MANTISSA = 20  # bits, of 24
 _LEAST_ROWS = 100  # fewer cannot tell noise from what is left
 _TREES = 60
 _CURVED = 1e-4  # chance that noise looks as curved
-
-
-def resolution_floor(y: npt.ArrayLike) -> float:
-    """Estimate the variance that rounding has left in a target.
-
-    Measurements are written with few digits: 87.77 stands for anything between 87.765
-    and 87.775. No formula can be expected to be closer than that, and none deserves
-    credit for it.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Finite target values.
-
-    Returns
-    -------
-    float
-        A variance, in the squared unit of y: that of the rounding error of the digits
-        in use, decimal ones or those of float32, at least that of float64 arithmetic.
-
-    Examples
-    --------
-    >>> bool(resolution_floor([87.77, 224.7, 365.25]) < 1e-4)
-    True
-    """
-    y = np.asarray(y, dtype=np.float64)
-    largest = float(np.abs(y).max()) if len(y) else 0.0
-    if largest == 0.0:
-        return 0.0
-    # Squares of numbers beyond 1e154 would overflow.
-    scale = largest * float(np.sqrt(np.mean(np.square(y / largest))))
-    numeric = (_NUMERIC * scale) ** 2
-    step = _decimal_step(y[:256], scale) or _single_step(y[:256], scale)
-    return max(numeric, step * step / 12.0)
-
-
-def _decimal_step(y: npt.NDArray[np.float64], scale: float) -> float:
-    """Give the power of ten that all values are multiples of, or 0."""
-    magnitude = int(np.floor(np.log10(scale)))
-    if np.all(y == np.rint(y)) and scale < 1e15:
-        # Whole numbers may be exact counts: take them at their word.
-        return 0.0
-    for digits in range(1, _MOST_DIGITS + 1):
-        decimals = digits - 1 - magnitude
-        if decimals < 1:
-            continue
-        if np.array_equal(np.round(y, decimals), y):
-            return float(10.0**-decimals)
-    return 0.0
-
-
-def _single_step(y: npt.NDArray[np.float64], scale: float) -> float:
-    """Give what float32 numbers of this size leave open if all are such, else 0."""
-    with np.errstate(over="ignore"):
-        if len(y) < _FEWEST_SINGLE or not np.array_equal(y.astype(np.float32), y):
-            return 0.0
-    y = y[y != 0]
-    if len(y) < _FEWEST_SINGLE:
-        return 0.0
-    # Halves and quarters are float32 numbers too: rounding leaves no short mantissas.
-    mantissas = np.frexp(y)[0] * 2.0**_SHORT_MANTISSA
-    if np.mean(mantissas != np.rint(mantissas)) < 0.5:
-        return 0.0
-    return _SINGLE * scale
 
 
 def is_noise(

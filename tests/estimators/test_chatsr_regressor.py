@@ -547,14 +547,14 @@ def test_choosing_columns_takes_of_the_time(
         monkeypatch.setattr(chatsr.time, "monotonic", lambda: now)
         return np.arange(X.shape[1])
 
-    def recorded(*args, settings, **kwargs):
+    def recorded(table, settings, *args, **kwargs):
         monkeypatch.undo()
         given.append(settings.max_time)
-        return search(*args, settings=settings, **kwargs)
+        return search(table, settings, *args, **kwargs)
 
-    search = chatsr.Search
+    search = chatsr.run_search
     monkeypatch.setattr(chatsr, "select_columns", slow)
-    monkeypatch.setattr(chatsr, "Search", recorded)
+    monkeypatch.setattr(chatsr, "run_search", recorded)
 
     regressor.set_params(max_time=2.0).fit(*power_law)
 
@@ -873,7 +873,7 @@ def test_a_selection_below_what_constraints_take_is_refused_before_the_search(
 ):
     from sklearn_chatsr.estimators import chatsr
 
-    monkeypatch.setattr(chatsr, "Search", lambda *_, **__: pytest.fail("searched"))
+    monkeypatch.setattr(chatsr, "run_search", lambda *_, **__: pytest.fail("searched"))
     regressor.set_params(constraints=["contain sin"], selection=1)
 
     with pytest.raises(ValueError, match=r"`selection` == 1, .* at least 2 nodes"):
@@ -915,13 +915,13 @@ def test_a_blank_prompt_is_none(regressor, power_law, monkeypatch, prompt):
     from sklearn_chatsr.estimators import chatsr
 
     told = []
-    search = chatsr.Search
+    search = chatsr.run_search
 
     def recorded(*args, prompt, **kwargs):
         told.append(prompt)
         return search(*args, prompt=prompt, **kwargs)
 
-    monkeypatch.setattr(chatsr, "Search", recorded)
+    monkeypatch.setattr(chatsr, "run_search", recorded)
 
     regressor.set_params(prompt=prompt).fit(*power_law)
 

@@ -11,11 +11,11 @@ from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem
 from sklearn_chatsr.proposers.basis import BasisProposer, proposer
 from sklearn_chatsr.proposers.basis.trees import complete_squares
-from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
+from sklearn_chatsr.selection import Archive, DescriptionLength, resolution
 
 
 def problem(X, y, **settings):
-    floor = resolution_floor(y)
+    floor = resolution(y).floor
     archive = Archive(DescriptionLength(len(y), float(np.var(y)), floor, X.shape[1]))
     return Problem(X, y, None, archive, **settings)
 

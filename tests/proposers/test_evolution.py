@@ -15,7 +15,7 @@ from sklearn_chatsr.proposers.evolution.growth import Growth
 from sklearn_chatsr.proposers.evolution.targeted import Targeting, wanted_values
 from sklearn_chatsr.proposers.evolution.variation import Variation, shortenings
 from sklearn_chatsr.proposers.trees import evaluate, replace, walk
-from sklearn_chatsr.selection import Archive, DescriptionLength, resolution_floor
+from sklearn_chatsr.selection import Archive, DescriptionLength, resolution
 
 PARENTS = [
     "2.5*sin(1.3*x1)*x2 + x3^2/(1.0 + x2^2)",
@@ -40,7 +40,7 @@ def law_of(text, X):
 
 
 def problem(X, y, **settings):
-    floor = resolution_floor(y)
+    floor = resolution(y).floor
     variance = float(np.var(y))
     archive = Archive(DescriptionLength(len(y), variance, floor, X.shape[1]))
     return Problem(X, y, None, archive, **settings)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.selection import (
@@ -11,7 +10,6 @@ from sklearn_chatsr.selection import (
     complexity,
     formula_bits,
     oscillation_bits,
-    resolution_floor,
 )
 
 LINE = Expression.from_infix("2*x1")
@@ -105,41 +103,6 @@ def test_a_negative_half_costs_one_bit_more_than_a_half():
 
 def test_complexity_counts_nodes():
     assert complexity(WIGGLE) == WIGGLE.size == 10
-
-
-def test_rounded_measurements_have_a_floor_of_their_digits():
-    y = np.round(np.random.default_rng(0).uniform(1, 9, 200), 2)
-
-    assert resolution_floor(y) == pytest.approx(0.01**2 / 12)
-
-
-@pytest.mark.parametrize(
-    "y", [[1.0, 2.0, 30.0], np.random.default_rng(0).normal(size=9)]
-)
-def test_whole_numbers_and_full_floats_are_taken_at_their_word(y):
-    assert resolution_floor(y) < 1e-20
-
-
-def test_the_floor_follows_the_unit():
-    y = np.random.default_rng(0).normal(size=50)
-
-    assert resolution_floor(y * 1e-20) == pytest.approx(resolution_floor(y) * 1e-40)
-    assert resolution_floor(np.zeros(5)) == 0.0
-
-
-@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
-def test_float32_targets_have_a_floor_of_their_digits(unit):
-    exact = unit * np.random.default_rng(0).uniform(1, 9, 200)
-    single = exact.astype(np.float32).astype(np.float64)
-
-    assert np.var(single - exact) < resolution_floor(single) < (1e-6 * unit) ** 2
-    assert resolution_floor(exact) < (1e-10 * unit) ** 2
-
-
-def test_halves_and_quarters_are_taken_at_their_word():
-    y = np.random.default_rng(0).integers(-4000, 4000, 200) / 1024
-
-    assert resolution_floor(y) < 1e-20
 
 
 def test_a_fast_wave_costs_more_than_a_slow_one():

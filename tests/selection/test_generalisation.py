@@ -12,7 +12,7 @@ from sklearn_chatsr.selection import (
     DescriptionLength,
     best_in_general,
     cross_validated_errors,
-    resolution_floor,
+    resolution,
 )
 from sklearn_chatsr.selection.few_rows import most_central, shrunken_line
 
@@ -26,7 +26,7 @@ def table(n_rows, noise, seed=0):
 
 def fitted(texts, X, y):
     archive = Archive(
-        DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+        DescriptionLength(len(y), float(np.var(y)), resolution(y).floor, X.shape[1])
     )
     fitter = ConstantFitter(X, y)
     for text in texts:
@@ -304,14 +304,14 @@ def test_a_longer_law_is_chosen_where_few_rows_are_sure_of_it():
 def candidate_for(text, X, y):
     skeleton = Expression.from_infix(text)
     fit = ConstantFitter(X, y, n_starts=200).fit(skeleton)
-    cost = DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    cost = DescriptionLength(len(y), float(np.var(y)), resolution(y).floor, X.shape[1])
     return Archive(cost).candidate(fit.expression, fit.loss, "test", 0.0)
 
 
 def candidate_of(text, X, y):
     expression = Expression.from_infix(text)
     loss = float(np.mean(np.square(expression.evaluate(X) - y)))
-    cost = DescriptionLength(len(y), float(np.var(y)), resolution_floor(y), X.shape[1])
+    cost = DescriptionLength(len(y), float(np.var(y)), resolution(y).floor, X.shape[1])
     return Archive(cost).candidate(expression, loss, "test", 0.0)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sklearn_chatsr.selection import is_noise, resolution_floor
+from sklearn_chatsr.selection import is_noise
 
 
 @pytest.fixture
@@ -45,11 +45,3 @@ def test_a_faint_curve_is_no_noise():
     noise = np.random.default_rng(2).normal(size=len(X))
 
     assert not is_noise(X, 0.3 * curve + noise)
-
-
-def test_zeros_have_no_mantissas():
-    y = np.zeros(300)
-    y[-1] = 1.25
-
-    with np.errstate(all="raise"):
-        assert 0 < resolution_floor(y) < 1e-20
