@@ -22,6 +22,7 @@ _LAW_TEMPERATURE, _TEMPERATURE = 4.0, 8.0
 # Bits of a node beside an error of prediction, which pays for the constants already; a
 # form with a name that may be a law counts for so many nodes.
 _NODE_BITS, _NODES_OF_A_NAME = 0.5, 2
+_DESCRIPTION = 0.25  # of its bits, beside the bits of the distance from all formulas
 # Where no law is seen the shortest formula is taken of those that are so close to the
 # best one, and predict half as well as the best.
 _ALIKE_BITS = 1.0
@@ -51,6 +52,7 @@ def most_central(
     y: FloatArray,
     weight: FloatArray | None = None,
     *,
+    descriptions: Sequence[float],
     seed: int = 0,
     formulas_alone: bool = False,
     allow: Callable[[Expression], bool] = lambda _: True,
@@ -59,7 +61,9 @@ def most_central(
 
     Each gets a weight by its cross-validated error, its nodes and its waves; the one
     whose values are closest to their weighted mean is chosen, where nine tenths of the
-    variance are predicted, and a law may be seen. There nodes count as well.
+    variance are predicted, and a law may be seen. There the description counts as well,
+    so that of what says the same of all rows the shortest is the answer: a line, and no
+    curve that is a line where the rows are.
 
     Formulas that explode where one value is another row's, or have a pole between two
     rows, are left out unless the law is certain (0.99), or no other one comes near.
@@ -81,6 +85,8 @@ def most_central(
         The target.
     weight : ndarray of shape (n_samples,), optional
         Positive weights; whole numbers count as repetitions of a row.
+    descriptions : sequence of float of length n_expressions
+        Their description lengths in bits.
     seed : int, default=0
         Of the folds and of the rows around the known ones.
     formulas_alone : bool, default=False
@@ -147,7 +153,8 @@ def most_central(
     distance = np.square(values - aim) @ share
     cost = 0.5 * len(y) * np.log2(np.maximum(lowest + distance, tiny))
     if is_lawful:
-        return expressions[int(np.argmin(cost + _NODE_BITS * nodes))]
+        cost += _DESCRIPTION * np.array(descriptions)[kept]
+        return expressions[int(np.argmin(cost))]
     alike = (cost <= cost.min() + _ALIKE_BITS) & (votes >= 0.5)
     return expressions[int(np.lexsort((cost, np.where(alike, nodes, np.inf)))[0])]
 

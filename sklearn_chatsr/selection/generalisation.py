@@ -200,6 +200,7 @@ def best_in_general(
             X,
             y,
             weight,
+            descriptions=[c.bits for c in candidates],
             seed=seed,
             formulas_alone=not thorough or out_of_time(),
             allow=allow,

@@ -1024,3 +1024,17 @@ def test_whole_numbers_of_a_law_are_written_as_such():
     # Both are the law, in as many nodes.
     ways = ("x2 + x1/(x1 + 2) + 3", "x2 - 2/(x1 + 2) + 4")
     assert model.fit(X, y).formula_ in ways
+
+
+@pytest.mark.parametrize("n_rows", [25, 60, 150])
+def test_a_line_with_scatter_is_answered_by_a_line(n_rows):
+    lines = []
+    for seed in range(4):
+        rng = np.random.default_rng([seed, n_rows])
+        X = rng.uniform(0, 10, size=(n_rows, 1))
+        y = 1.4 * X[:, 0] + 3.0 + rng.normal(size=n_rows)
+        found = ChatSRRegressor(proposers=("basis", "templates"), random_state=0)
+        form = found.set_params(max_time=4).fit(X, y).expression_
+        lines.append({"x1", "C", "add", "sub", "mul", "neg"}.issuperset(form.tokens))
+
+    assert sum(lines) >= 3

@@ -162,9 +162,23 @@ def test_where_no_law_is_seen_the_shorter_of_two_like_formulas_is_chosen(
     ]
 
     # Three of four say that it is bent.
-    chosen = most_central([line, *bent], np.ones(4), X, y, formulas_alone=True)
+    chosen = most_central(
+        [line, *bent], np.ones(4), X, y, descriptions=[0.0] * 4, formulas_alone=True
+    )
 
     assert (chosen == line) == is_shorter
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_of_formulas_that_say_the_same_the_shortest_description_is_chosen(first):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 10, size=(30, 1))
+    y = 1.4 * X[:, 0] + 3.0 + rng.normal(size=30)
+    texts = ["C*x1 + C", "C*tanh(C*x1) + C", "C*x1 + C*sqrt(x1) + C"]
+    candidates = [candidate_for(text, X, y) for text in texts]
+    order = [candidates[(first + k) % 3] for k in range(3)]
+
+    assert best_in_general(order, X, y) == candidates[0].expression
 
 
 @pytest.mark.parametrize(("noise", "is_kept"), [(0.5, False), (0.01, True)])
@@ -188,7 +202,12 @@ def test_a_formula_that_explodes_between_columns_needs_a_certain_law(error, is_k
     y = burst.evaluate(X)
 
     chosen = most_central(
-        [burst, line], np.array([error, error]), X, y, formulas_alone=True
+        [burst, line],
+        np.array([error, error]),
+        X,
+        y,
+        descriptions=[0.0, 0.0],
+        formulas_alone=True,
     )
 
     assert (chosen == burst) == is_kept
@@ -207,7 +226,9 @@ def test_a_formula_that_is_wild_beyond_the_rows_stays_if_no_other_comes_near(
     error = float(np.mean(np.square(y - pole.evaluate(X))))
 
     errors = np.array([1.0, line_error]) * error
-    chosen = most_central([pole, line], errors, X, y, formulas_alone=True)
+    chosen = most_central(
+        [pole, line], errors, X, y, descriptions=[0.0, 0.0], formulas_alone=True
+    )
 
     assert (chosen == pole) == is_kept
 
@@ -243,7 +264,9 @@ def test_a_formula_with_a_pole_between_the_rows_needs_a_certain_law(text, is_kep
     y = formula.evaluate(X)
     errors = 0.02 * np.var(y) * np.array([1.0, 3.0])
 
-    chosen = most_central([formula, line], errors, X, y, formulas_alone=True)
+    chosen = most_central(
+        [formula, line], errors, X, y, descriptions=[0.0, 0.0], formulas_alone=True
+    )
 
     assert (chosen == formula) == is_kept
 
@@ -340,10 +363,9 @@ def test_a_smooth_function_has_a_say_in_what_little_rows_tell():
     flat = Expression.from_infix("0.3")
     errors = np.array([0.05, 0.05])
 
-    alone = most_central(
-        [flat, flat, flat, bump], errors[[0] * 4], X, y, formulas_alone=True
-    )
-    together = most_central([flat, flat, flat, bump], errors[[0] * 4], X, y)
+    given = [flat, flat, flat, bump], errors[[0] * 4], X, y
+    alone = most_central(*given, descriptions=[0.0] * 4, formulas_alone=True)
+    together = most_central(*given, descriptions=[0.0] * 4)
 
     assert alone == flat
     assert together == bump
