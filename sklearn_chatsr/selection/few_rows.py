@@ -38,7 +38,7 @@ _POLE_PAIRS, _HALVINGS = 20, 40
 _ZERO_TOGETHER = frozenset({"abs", "cbrt", "cube", "neg", "pow", "sq", "sqrt"})
 # A wild formula stays if its errors describe the rows in so many bits less than the
 # best tame one does.
-_CLEARLY = 60.0
+_CLEARLY = 30.0
 # What a smooth function says counts as much there as what the formulas say.
 _SMOOTH_SHARE = 0.5
 _MOST_REPEATED = 400  # rows, with their repetitions
