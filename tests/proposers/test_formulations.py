@@ -7,6 +7,7 @@ import pytest
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.proposers.basis.formulations import Quotient, Root
+from sklearn_chatsr.proposers.basis.products import Product
 from sklearn_chatsr.proposers.basis.terms import Columns, Terms
 from sklearn_chatsr.proposers.basis.transforms import TRANSFORMS
 
@@ -56,3 +57,19 @@ def test_a_pure_number_is_in_the_units_of_the_data():
     [ratio] = columns.keep([0, 1, 2]).times_powers(0, {1: 1}).keep([0]).leaves
 
     assert ratio == ("mul", "x2", "x1")
+
+
+@pytest.mark.parametrize(("noise", "expected"), [(0.0, 0.4), (0.05, 0.5)])
+def test_powers_near_a_half_are_rounded_unless_they_leave_nothing(noise, expected):
+    rng = np.random.default_rng(3)
+    X = rng.uniform(0.1, 0.9, (200, 2))
+    y = 1.7 * X[:, 0] ** 0.4 * (1 - X[:, 1]) ** 3 * np.exp(noise * rng.normal(size=200))
+    columns = Columns.of(X)
+    factors = Terms(1 - columns.values[1:], [("sub", "1", "x2")], np.ones(1))
+    nothing = Terms(np.empty((0, 200)), [], np.empty(0))
+
+    formulation = Product(y, columns, factors, nothing, n_fit=150)
+    [hit] = formulation.fit(np.array([[0]]))
+
+    assert hit.coefficients[1:].tolist() == pytest.approx([expected, 0.0, 3.0])
+    assert (hit.fvu < 1e-25) == (noise == 0.0)

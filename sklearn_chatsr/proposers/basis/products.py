@@ -14,6 +14,7 @@ from sklearn_chatsr.proposers.basis.formulations import Formulation, Hit
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, Terms, product
 from sklearn_chatsr.proposers.basis.trees import fraction_of, linear_combination, size
 
+_NOTHING = 1e-22  # share of the variance
 _EXACT_POWER = 1e-5
 _LIKELY_POWER = 0.15
 _STANDARD_ERRORS = 2.0
@@ -93,10 +94,14 @@ class Product(Formulation):
         are_powers = np.ones(len(powers), bool)
         are_powers[n_base - 1 :] = chosen < self.n_factors
         off = np.abs(powers - np.rint(2 * powers) / 2)[are_powers]
+        logs = self.base[:, 1:] @ powers[: n_base - 1] + powers[n_base - 1 :] @ values
         if off.max(initial=0.0) > _EXACT_POWER and not self.any_power:
-            powers = self._likely_powers(values, are_powers)
-        logs = self.base[:, 1:] @ powers[: n_base - 1]
-        logs += powers[n_base - 1 :] @ values
+            # Other powers are left alone where they leave nothing.
+            left = np.var((self.target - logs)[: self.n_fit])
+            if left > _NOTHING * np.var(self.target[: self.n_fit]):
+                powers = self._likely_powers(values, are_powers)
+                logs = self.base[:, 1:] @ powers[: n_base - 1]
+                logs += powers[n_base - 1 :] @ values
         weight = self.weight[: self.n_fit] ** 2
         shift = np.average(
             self.target[: self.n_fit] - logs[: self.n_fit], weights=weight
