@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_chatsr.estimators.answer import choose_in_general, refit_on_all
 from sklearn_chatsr.estimators.intake import BASELINE, Intake
 from sklearn_chatsr.estimators.progress import ProgressBar
+from sklearn_chatsr.estimators.rounded import SignificantDigits
 from sklearn_chatsr.estimators.rows import choose_rows
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.expressions import Expression, variable
@@ -25,13 +26,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
-from sklearn_chatsr.selection import (
-    Archive,
-    Candidate,
-    Selection,
-    is_noise,
-    rounding_steps,
-)
+from sklearn_chatsr.selection import Archive, Candidate, Selection, is_noise
 from sklearn_chatsr.selection.generalisation import FEW_ROWS
 
 logger = logging.getLogger(__name__)
@@ -47,8 +42,6 @@ _NOISE_ROWS = 1_000
 # Share of the variance from which on rounding hides more than arithmetic does: another
 # formula may be as exact, and shorter.
 _COARSE = 1e-12
-# Residuals of so many roundings are still more of them than of noise.
-_FEW_ROUNDINGS = 10.0
 _LEAST_TIME = 0.1  # seconds that a search with weights has
 # The share of the time, and seconds, that the last choice has at most; with few rows.
 _CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
@@ -165,7 +158,7 @@ class Search:
         cost = self.archive.cost
         self._is_coarse = cost.floor > _COARSE * cost.variance
         self.precision: npt.NDArray[np.float64] | None = None
-        self._rounding = None if known else _Rounding.of(table)
+        self._rounding = None if known else SignificantDigits.of(table)
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)
         self.unheard: set[str] = set()
@@ -504,60 +497,6 @@ def run_search(
         table = replace(table, weight=search.precision)
         left = max(search.limit - time.monotonic(), _LEAST_TIME)
         settings = replace(settings, max_time=left)
-
-
-class _Rounding:
-    """The rounding of a target to significant digits, as an error of its own.
-
-    Parameters
-    ----------
-    table : Table
-        Columns and target.
-    steps : ndarray of shape (n_samples,)
-        See `rounding_steps`.
-    """
-
-    def __init__(self, table: Table, steps: npt.NDArray[np.float64]) -> None:
-        self.table, self.steps = table, steps
-        precision = np.square(steps.min() / steps)
-        weight = precision if table.weight is None else table.weight * precision
-        # Not whole numbers, which would be taken for repetitions.
-        self.weight = weight * (len(table) / float(weight.sum()))
-        rows = choose_rows(len(table), np.random.default_rng([table.seed, 0])).fit
-        self._fitter = replace(table, weight=self.weight).fitter(rows)
-        self._tried: set[Expression] = set()
-
-    @classmethod
-    def of(cls, table: Table) -> _Rounding | None:
-        """Set up where values have steps of their own, else None."""
-        steps = rounding_steps(table.y)
-        if not steps.any() or np.ptp(steps) == 0:
-            return None
-        return cls(table, np.where(steps > 0, steps, steps[steps > 0].min()))
-
-    def explains(self, candidate: Candidate) -> bool:
-        """Tell whether rounding says more of the residuals than one variance does."""
-        expression = candidate.expression
-        if expression in self._tried:
-            return False
-        self._tried.add(expression)
-        if expression.n_constants:
-            fit = self._fitter.fit(expression, start=expression.constants)
-            if fit.failed:
-                return False
-            expression = fit.expression
-        residual = expression.evaluate(self.table.X) - self.table.y
-        weight = 1.0 if self.table.weight is None else self.table.weight
-        weight = np.broadcast_to(weight / np.mean(weight), residual.shape)
-        roundings = 12.0 * float(np.mean(weight * np.square(residual / self.steps)))
-        if not roundings < _FEW_ROUNDINGS**2:
-            return False
-        # Bits of residuals that are normal, with one variance or one of each step.
-        size = 12.0 * max(candidate.loss, self.steps.min() ** 2 * 1e-6)
-        return bool(
-            np.log(max(roundings, 1.0)) + 2.0 * np.mean(weight * np.log(self.steps))
-            < np.log(size)
-        )
 
 
 def _unharmed(
