@@ -1,10 +1,10 @@
-"""Sums of many small terms, chosen on many rows: what a large noisy table can carry."""
+"""Sums of small terms, as many as the rows of a noisy table carry."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,11 @@ from sklearn_chatsr.proposers.protocol import Problem
 
 FloatArray = npt.NDArray[np.float64]
 
-_LEAST_ROWS, _MOST_ROWS = 1000, 10_000
+_LEAST_ROWS, _MOST_ROWS = 20, 10_000
 _MOST_TERMS = 25
+_ROWS_PER_TERM, _ROWS_PER_MONOMIAL = 5, 3
+_DEGREES = (2, 3)
+_MOST_IN_CUBES = 6  # columns of which products of three are taken
 _KNOTS = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles
 _NODE_BITS = 3.0
 _MOST_EXCHANGED = 3  # times after a term has come
@@ -29,9 +32,8 @@ _SMALLEST = 1e-12  # share of the variance
 class SumsProposer:
     """Choose terms for sums one by one, and change earlier choices.
 
-    Terms are columns, their squares, roots, logarithms, inverses and kinks, and
-    products and quotients of two. Tables of less than a thousand rows carry no more
-    terms than other proposers try.
+    Terms are columns, their squares, cubes, roots, logarithms, inverses and kinks,
+    products and quotients of two, and products of three of a few columns.
 
     References
     ----------
@@ -74,10 +76,9 @@ class SumsProposer:
             return
         chooser = _Chooser(library, y, weight)
         # The offset takes a node.
-        yield [
-            Expression.from_tree(chooser.tree(chosen))
-            for chosen in chooser.path(problem.max_size - 1)
-        ]
+        most = problem.max_size - 1
+        paths = chain(chooser.path(most), chooser.path_down(most))
+        yield [Expression.from_tree(chooser.tree(chosen)) for chosen in paths]
 
 
 def _terms(X: FloatArray) -> Iterator[tuple[Tree, FloatArray]]:
@@ -88,6 +89,7 @@ def _terms(X: FloatArray) -> Iterator[tuple[Tree, FloatArray]]:
         if np.all((x == x.min()) | (x == x.max())):
             continue
         yield ("sq", leaf), x * x
+        yield ("cube", leaf), x * x * x
         if x.min() > 0:
             yield ("sqrt", leaf), np.sqrt(x)
             yield ("log", leaf), np.log(x)
@@ -100,6 +102,26 @@ def _terms(X: FloatArray) -> Iterator[tuple[Tree, FloatArray]]:
             yield ("div", a, b), u / v
         if np.all(u != 0):
             yield ("div", b, a), v / u
+    if len(columns) > _MOST_IN_CUBES:
+        return
+    for (a, u), (b, v) in permutations(columns.items(), 2):
+        yield ("mul", ("sq", a), b), u * u * v
+    for (a, u), (b, v), (c, w) in combinations(columns.items(), 3):
+        yield ("mul", ("mul", a, b), c), u * v * w
+
+
+def _degree(tree: Tree) -> int | None:
+    """Give the degree of a product of columns, None of another term."""
+    match tree:
+        case str():
+            return 1
+        case ("sq" | "cube" as name, a):
+            degree = _degree(a)
+            return degree and degree * (2 if name == "sq" else 3)
+        case ("mul", a, b):
+            degrees = _degree(a), _degree(b)
+            return None if None in degrees else sum(d or 0 for d in degrees)
+    return None
 
 
 class _Chooser:
@@ -135,7 +157,7 @@ class _Chooser:
         """Yield sets of terms, each longer than the last and worth its length."""
         chosen: list[int] = []
         best = math.inf
-        while len(chosen) < _MOST_TERMS:
+        while len(chosen) < min(_MOST_TERMS, self.n_rows / _ROWS_PER_TERM):
             term = self._next(chosen)
             if term is None:
                 return
@@ -146,6 +168,30 @@ class _Chooser:
             if len(chosen) > 1 and bits < best:
                 yield chosen
             best = min(best, bits)
+
+    def path_down(self, max_size: int) -> Iterator[list[int]]:
+        """Yield sets of the terms of a polynomial, without one after the other.
+
+        Its terms go together, and the best one of them alone may be none of the law's.
+        """
+        degrees = np.array([_degree(tree) or math.inf for tree in self.trees])
+        chosen: list[int] = []
+        for degree in _DEGREES:
+            some = np.flatnonzero(degrees <= degree).tolist()
+            if len(some) * _ROWS_PER_MONOMIAL <= self.n_rows:
+                chosen = some
+        best = math.inf
+        while len(chosen) > 2:
+            inverse = np.linalg.pinv(self.gram[np.ix_(chosen, chosen)], hermitian=True)
+            weights = inverse @ self.moments[chosen]
+            explained = float(weights @ self.moments[chosen])
+            lost = np.square(weights) / np.maximum(np.diag(inverse), _SMALLEST)
+            left = np.maximum(1.0 - explained + lost, _SMALLEST)
+            price = 0.5 * self.n_rows * np.log2(left) - _NODE_BITS * self.nodes[chosen]
+            del chosen[int(np.argmin(price))]
+            if self.nodes[chosen].sum() <= max_size and self._bits(chosen) < best:
+                best = self._bits(chosen)
+                yield chosen.copy()
 
     def tree(self, chosen: list[int]) -> Tree:
         """Write a set of terms with their coefficients."""
