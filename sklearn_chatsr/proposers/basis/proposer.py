@@ -20,6 +20,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
     second_look,
     third_look,
 )
+from sklearn_chatsr.proposers.basis.kinks import kinks
 from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
 from sklearn_chatsr.proposers.basis.reductions import Remainder, reduced
 from sklearn_chatsr.proposers.basis.separable import separable
@@ -38,6 +39,7 @@ _FIT_ROWS, _CHECK_ROWS = 128, 172
 _WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 MB
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
+_SHORT = 10  # nodes of a law that needs no shorter form
 _AMPLE = 6.0  # seconds left, of which the others get enough even so
 _ENOUGH = 2.5  # seconds left, for processes
 _CLEAR = 1e-3  # relative error of rows that are left out, below which there is no noise
@@ -132,6 +134,9 @@ class BasisProposer:
         whole = partial(with_factors, number, "1")
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
+        # These may say what is rounded in fewer words.
+        if not problem.is_solved(_SHORT):
+            yield from kinks(columns, y, whole, out_of_time)
         is_likely, is_possible = suspected_noise(columns.values, y)
         if is_possible and _of_one_sign(y) is not None:
             tasks = self._tasks(columns, y, whole, None, noisy=True)
