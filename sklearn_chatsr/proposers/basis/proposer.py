@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.compounding import compounding
 from sklearn_chatsr.proposers.basis.exponents import look_at_exponents
 from sklearn_chatsr.proposers.basis.first_look import (
     first_look,
@@ -137,6 +138,7 @@ class BasisProposer:
         # These may say what is rounded in fewer words.
         if not problem.is_solved(_SHORT):
             yield from kinks(columns, y, whole, out_of_time)
+            yield from compounding(columns, y, whole, out_of_time)
         is_likely, is_possible = suspected_noise(columns.values, y)
         if is_possible and _of_one_sign(y) is not None:
             tasks = self._tasks(columns, y, whole, None, noisy=True)
