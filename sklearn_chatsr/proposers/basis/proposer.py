@@ -31,6 +31,7 @@ from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
 from sklearn_chatsr.proposers.basis.trees import with_factors
+from sklearn_chatsr.proposers.basis.varying import varying
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
 
@@ -139,6 +140,7 @@ class BasisProposer:
         if not problem.is_solved(_SHORT):
             yield from kinks(columns, y, whole, out_of_time)
             yield from compounding(columns, y, whole, out_of_time)
+            yield from varying(columns, y, whole, out_of_time)
         is_likely, is_possible = suspected_noise(columns.values, y)
         if is_possible and _of_one_sign(y) is not None:
             tasks = self._tasks(columns, y, whole, None, noisy=True)
