@@ -28,7 +28,7 @@ _NOTHING, _ROUNDING = 1e-22, 1e-15  # shares of the squares
 _HALF = 0.1  # off a half, a power is one
 _KNOTS, _FIT_SHARE, _IN_SPLINE = (4, 6, 9), 0.75, 40
 # Share of the variance that may be missed; and of what is missed otherwise.
-_CLOSE, _HOPE = 1e-3, 0.3
+_CLOSE, _HOPE = 3e-4, 0.1
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ _SATURATED = 1e-9  # what a share lacks of 1
 _WRONG = 0.25  # share of large targets, that those of the other sign are at most
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
 
+_EVERYDAY = (kinks, compounding, varying)
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -136,11 +138,13 @@ class BasisProposer:
         whole = partial(with_factors, number, "1")
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
-        # These may say what is rounded in fewer words.
+        # These may say what is rounded in fewer words. One list: a search ends where
+        # some lists bring nothing better.
         if not problem.is_solved(_SHORT):
-            yield from kinks(columns, y, whole, out_of_time)
-            yield from compounding(columns, y, whole, out_of_time)
-            yield from varying(columns, y, whole, out_of_time)
+            looks = (look(columns, y, whole, out_of_time) for look in _EVERYDAY)
+            found = list(chain.from_iterable(chain.from_iterable(looks)))
+            if found:
+                yield found
         is_likely, is_possible = suspected_noise(columns.values, y)
         if is_possible and _of_one_sign(y) is not None:
             tasks = self._tasks(columns, y, whole, None, noisy=True)
