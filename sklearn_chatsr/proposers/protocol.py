@@ -63,10 +63,18 @@ class Problem:
         """Give the time until the deadline; negative when it has passed."""
         return self.deadline - time.monotonic()
 
-    def is_solved(self) -> bool:
-        """Tell whether the best formula so far leaves nothing."""
+    def is_solved(self, longest: float = float("inf")) -> bool:
+        """Tell whether the best formula so far leaves nothing.
+
+        Parameters
+        ----------
+        longest : float, default=inf
+            Nodes up to which it counts.
+        """
         best = min(self.archive, key=lambda c: c.bits, default=None)
-        return best is not None and self.archive.cost.at_floor(best.loss)
+        if best is None or best.complexity > longest:
+            return False
+        return self.archive.cost.at_floor(best.loss)
 
 
 class Proposer(Protocol):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.proposers.basis.compounding import compounding
 from sklearn_chatsr.proposers.basis.exponents import look_at_exponents
 from sklearn_chatsr.proposers.basis.first_look import (
     first_look,
@@ -20,6 +21,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
     second_look,
     third_look,
 )
+from sklearn_chatsr.proposers.basis.kinks import kinks
 from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
 from sklearn_chatsr.proposers.basis.reductions import Remainder, reduced
 from sklearn_chatsr.proposers.basis.separable import separable
@@ -29,6 +31,7 @@ from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
 from sklearn_chatsr.proposers.basis.trees import with_factors
+from sklearn_chatsr.proposers.basis.varying import varying
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
 
@@ -38,12 +41,15 @@ _FIT_ROWS, _CHECK_ROWS = 128, 172
 _WIDE_ROWS = 700  # when nothing is exact; a library on so many rows takes 150 MB
 _REDUCTION_ROWS = 1000
 _FEW_ROWS = 60  # at most so many rows: all serve both to fit and to check
+_SHORT = 10  # nodes of a law that needs no shorter form
 _AMPLE = 6.0  # seconds left, of which the others get enough even so
 _ENOUGH = 2.5  # seconds left, for processes
 _CLEAR = 1e-3  # relative error of rows that are left out, below which there is no noise
 _SATURATED = 1e-9  # what a share lacks of 1
 _WRONG = 0.25  # share of large targets, that those of the other sign are at most
 _MARGIN = 0.15  # seconds before the deadline at which blocks of work end
+
+_EVERYDAY = (kinks, compounding, varying)
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,13 @@ class BasisProposer:
         whole = partial(with_factors, number, "1")
         tasks = self._tasks(columns, y, whole, None)
         yield first_look(*tasks, out_of_time)
+        # These may say what is rounded in fewer words. One list: a search ends where
+        # some lists bring nothing better.
+        if not problem.is_solved(_SHORT):
+            looks = (look(columns, y, whole, out_of_time) for look in _EVERYDAY)
+            found = list(chain.from_iterable(chain.from_iterable(looks)))
+            if found:
+                yield found
         is_likely, is_possible = suspected_noise(columns.values, y)
         if is_possible and _of_one_sign(y) is not None:
             tasks = self._tasks(columns, y, whole, None, noisy=True)
