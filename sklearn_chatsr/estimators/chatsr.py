@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -31,7 +31,7 @@ from sklearn_chatsr.estimators.search import (
     size_of_line,
 )
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.estimators.validation import unchanged_when_refused
+from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
@@ -169,7 +169,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ],
         "constant_optimizer": [StrOptions({"lm", "bfgs"})],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
-        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "max_time": [None, Seconds()],
         "device": [str],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -238,6 +238,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         """
         started = time.monotonic()
         X, y, weight = self._validated(X, y, sample_weight)
+        if not self.proposers:
+            raise ValueError(
+                f"`proposers` is empty: name at least one of {', '.join(PROPOSERS)}."
+            )
         unknown = [name for name in self.proposers if name not in PROPOSERS]
         if unknown:
             raise ValueError(
@@ -262,7 +266,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             longest = min(longest, rules.max_size)
             longest_law = min(longest_law, rules.max_size)
         effort = EFFORTS[self.effort]
-        max_time = self.max_time or effort.max_time
+        max_time = float(self.max_time or effort.max_time)
         spent = time.monotonic() - started
         rounds = effort.rounds_for(self.proposers, prompt)
         if len(y) < _SEARCHED_FROM and prompt is None:

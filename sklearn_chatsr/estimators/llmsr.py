@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,7 @@ from sklearn_chatsr.estimators.language_models import (
 )
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
-from sklearn_chatsr.estimators.validation import unchanged_when_refused
+from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import Optimizer, warm_up
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
@@ -172,7 +172,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             Interval(Integral, 1, None, closed="left"),
         ],
         "constant_optimizer": [StrOptions({"lm", "bfgs", "adam"})],
-        "max_time": [Interval(Real, 0, None, closed="neither")],
+        "max_time": [Seconds()],
         "log_path": [str, Path, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -263,7 +263,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         log = SampleLog(self.log_path, fingerprint(searched, y, weight, specification))
         warm_up()
         started = time.monotonic()
-        limit = started + self.max_time
+        max_time = float(self.max_time)
+        limit = started + max_time
         settings = replace(self._settings(), prefill=default_prefill(model))
         rng = np.random.default_rng([seed, 0])
         rows = choose_rows(len(y), rng)
@@ -298,7 +299,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
                 settings=settings,
                 log=log,
                 seed=seed,
-                deadline=limit - 0.1 * self.max_time,
+                deadline=limit - 0.1 * max_time,
                 progress=lambda search: progress.update(
                     search.n_samples, lambda: _best_so_far(search, labels)
                 ),

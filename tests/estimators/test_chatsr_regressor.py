@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -144,8 +145,8 @@ def test_constant_and_linear_models_always_compete(noisy_line):
     X, y = noisy_line
     long_line = np.random.default_rng(1).normal(size=(60, 9))
 
-    few = ChatSRRegressor(proposers=(), random_state=0).fit(X, y)
-    many = ChatSRRegressor(proposers=(), random_state=0)
+    few = ChatSRRegressor(proposers=("sums",), random_state=0).fit(X, y)
+    many = ChatSRRegressor(proposers=("sums",), random_state=0)
     many.fit(long_line, long_line @ np.arange(1.0, 10.0))
 
     assert few.score(X, y) > 0.9
@@ -176,7 +177,7 @@ def test_baselines_have_the_constants_of_all_rows():
     X = np.random.default_rng(0).uniform(1, 5, size=(80, 2))
     y = np.where(np.arange(80) < 5, 1000, 1) * X[:, 0] / X[:, 1] ** 2
     regressor = ChatSRRegressor(
-        proposers=(), constraints=["ignore x1", "ignore x2"], random_state=0
+        proposers=("sums",), constraints=["ignore x1", "ignore x2"], random_state=0
     )
 
     regressor.fit(X, y)
@@ -221,7 +222,7 @@ def test_selection_decides_the_answer(noisy_line, selection, limit):
 def test_the_published_optimizer_finds_the_line_too(noisy_line):
     X, y = noisy_line
     regressor = ChatSRRegressor(
-        proposers=(), constant_optimizer="bfgs", random_state=0
+        proposers=("sums",), constant_optimizer="bfgs", random_state=0
     ).fit(X, y)
 
     assert regressor.score(X, y) > 0.9
@@ -285,7 +286,8 @@ def test_weights_are_obeyed(regressor):
 def test_one_row_of_positive_weight_gives_its_target(regressor, power_law, weight):
     X, y = power_law
 
-    regressor.fit(X, y, sample_weight=np.where(np.arange(len(y)) == 7, weight, 0.0))
+    with pytest.warns(UserWarning, match="weights of all rows but one are zero"):
+        regressor.fit(X, y, sample_weight=np.where(np.arange(len(y)) == 7, weight, 0))
 
     assert regressor.predict(X[:3]) == pytest.approx([y[7]] * 3)
 
@@ -610,6 +612,7 @@ def test_zero_weights_are_refused(regressor, power_law):
         ({"max_time": 0}, "'max_time' parameter"),
         ({"decoding": "greedy"}, "'decoding' parameter"),
         ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
+        ({"proposers": ()}, "`proposers` is empty: name at least one of templates"),
         ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
         ({"max_size": True}, "'max_size' parameter .* must not be a truth value"),
         ({"device": "foo"}, "`device` == 'foo', must be 'auto' or a torch device"),
@@ -620,6 +623,15 @@ def test_bad_parameters_are_refused_with_what_is_allowed(
 ):
     with pytest.raises(ValueError, match=message):
         ChatSRRegressor(**parameters).fit(*noisy_line)
+
+
+@pytest.mark.parametrize("max_time", [np.float32(3), Fraction(5, 2), 1e12])
+def test_any_number_of_seconds_is_a_time(regressor, max_time):
+    X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
+
+    regressor.set_params(max_time=max_time).fit(X, 3 * X[:, 0])
+
+    assert regressor.formula_ == "3*x1"
 
 
 def test_an_unreadable_checkpoint_is_named(noisy_line, tmp_path):
@@ -699,6 +711,19 @@ def test_columns_whose_squares_are_lost_are_refused(regressor):
 
     with pytest.raises(ValueError, match=r"3.9e\+161 in the column at position 1"):
         regressor.fit(X, X[:, 0])
+
+
+def test_columns_whose_squares_vanish_are_refused(regressor):
+    X = np.arange(40.0).reshape(20, 2) * [1.0, 1e-322]
+
+    with pytest.raises(ValueError, match="position 1 of X: only between 1e-151 and"):
+        regressor.fit(X, X[:, 0])
+
+
+def test_columns_of_zeros_are_no_small_columns(regressor):
+    X = np.arange(40.0).reshape(20, 2) * [1.0, 0.0]
+
+    assert regressor.fit(X, X[:, 0]).formula_ == "x1"
 
 
 def test_huge_weights_are_equal_weights(regressor, power_law):
@@ -799,7 +824,7 @@ def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
     X, y = power_law
     rules = Constraints.read(given, ["x1", "x2"])
 
-    regressor = ChatSRRegressor(proposers=(), constraints=given, random_state=0)
+    regressor = ChatSRRegressor(proposers=("sums",), constraints=given, random_state=0)
     regressor.fit(X, y)
 
     assert rules.allow(regressor.expression_)
@@ -809,7 +834,9 @@ def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
 def test_a_factor_stays_where_only_an_offset_breaks_a_rule(power_law):
     X = power_law[0]
     y = 3 * X[:, 0] + 0.1 * X[:, 1]
-    regressor = ChatSRRegressor(proposers=(), constraints="avoid add", random_state=0)
+    regressor = ChatSRRegressor(
+        proposers=("sums",), constraints="avoid add", random_state=0
+    )
 
     regressor.fit(X, y)
 
@@ -845,7 +872,7 @@ def test_constraints_that_no_formula_was_found_for_are_refused_in_the_end(power_
 
 def test_columns_to_be_ignored_take_no_place_and_those_to_be_used_have_one(regressor):
     X = np.random.default_rng(0).normal(size=(100, 20))
-    regressor.set_params(proposers=())
+    regressor.set_params(proposers=("sums",))
 
     rules = [f"ignore x{j}" for j in range(1, 11)]
     regressor.set_params(constraints=rules).fit(X, X[:, 0] + X[:, 10])
