@@ -24,6 +24,7 @@ from sklearn_chatsr.estimators.effort import (
     ModelSettings,
     make_proposer,
 )
+from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import (
     SearchSettings,
@@ -310,14 +311,6 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             prompt=prompt,
             verbose=self.verbose,
         )
-        # By default the model is one voice of many, and a cold start no surprise.
-        if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
-            warnings.warn(
-                f"The model gave no formula within {max_time:g} s: its turn came too "
-                "late, or was too short to load it or to draw. Raise `max_time`.",
-                UserWarning,
-                stacklevel=4,
-            )
         chosen, self.standard_errors_ = polish(
             search.choose(archive), archive, search.table, search.limit, rules
         )
@@ -330,6 +323,23 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         front = archive.pareto_front(including=chosen)
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, search.table.weight)
+        is_exact = archive.cost.at_floor(chosen.loss)
+        # By default the model is one voice of many, and a cold start no surprise.
+        if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
+            warnings.warn(
+                f"The model gave no formula within {max_time:g} s: its turn came too "
+                "late, or was too short to load it or to draw. Raise `max_time`.",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif search.cut_short and chosen.source == BASELINE and not is_exact:
+            warnings.warn(
+                f"No proposer gave a formula within {max_time:g} s: the answer "
+                f"{self.formula_} is a baseline, what a constant or a line comes to. "
+                "Raise `max_time`, or name quick `proposers`, such as ('templates',).",
+                UserWarning,
+                stacklevel=4,
+            )
         return self
 
     def _rules(self, n_columns: int) -> Constraints | None:

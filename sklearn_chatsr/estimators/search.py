@@ -124,6 +124,8 @@ class Search:
     unheard : set of str
         Names of proposers that said nothing: the time was over before, or they ended
         without a word.
+    cut_short : bool
+        Whether the time was over before any of them said something.
     """
 
     def __init__(
@@ -169,6 +171,7 @@ class Search:
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)
         self.unheard: set[str] = set()
+        self.cut_short = False
         self._n_begun: Counter[str] = Counter()
         self._heard: set[str] = set()
         self._refined: Iterator[Sequence[Expression]] = iter(())
@@ -230,6 +233,7 @@ class Search:
                     if self._is_over() and not self._is_found(self.settings.exact_size):
                         asked.update(*rounds)
                     self.unheard = asked - self._heard
+                    self.cut_short = self._is_over() and not self._heard
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
