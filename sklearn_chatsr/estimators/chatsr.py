@@ -40,6 +40,7 @@ from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.prompts.constraints import least_size
 from sklearn_chatsr.proposers import RefinementProposer
 from sklearn_chatsr.selection import Selection
+from sklearn_chatsr.selection.archive import CREDIBLE
 
 # Rows; fewer agree with many formulas, and no search could tell which one is meant.
 _SEARCHED_FROM = 5
@@ -116,11 +117,12 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     formula_ : str
         The formula as text, with the column names.
     equations_ : pandas.DataFrame
-        The Pareto front of size and error.
+        The Pareto front of size and error, of formulas that pay for their length.
     candidates_ : list of Candidate
         All formulas that were kept, with their source and figures.
     pareto_front_ : list of Candidate
-        Those that no shorter one equals.
+        Those that no shorter one equals, and that cost at most 12 bits more than all
+        shorter ones; and the answer.
     constants_ : ndarray of shape (n_constants,)
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
@@ -320,7 +322,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         # A baseline may be chosen that the archive has dropped.
         kept = dict.fromkeys([*archive, chosen])
         self.candidates_ = [move(c, columns) for c in kept]
-        front = archive.pareto_front(including=chosen)
+        front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, search.table.weight)
         is_exact = archive.cost.at_floor(chosen.loss)

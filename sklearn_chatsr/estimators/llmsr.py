@@ -32,6 +32,7 @@ from sklearn_chatsr.proposers.programs.scoring import Scorer
 from sklearn_chatsr.proposers.programs.search import ProgramSearch, ProgramSettings
 from sklearn_chatsr.proposers.programs.specification import Specification
 from sklearn_chatsr.selection import Selection
+from sklearn_chatsr.selection.archive import CREDIBLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,12 +107,13 @@ class LLMSRRegressor(BaseSymbolicRegressor):
     formula_ : str
         The formula as text, with the column names.
     equations_ : pandas.DataFrame
-        The Pareto front of size and error.
+        The Pareto front of size and error, of formulas that pay for their length.
     candidates_ : list of Candidate
         All formulas that were kept, with their source (``"model"``, ``"mutation"``,
         ``"seed"``) and figures.
     pareto_front_ : list of Candidate
-        Those that no shorter one equals.
+        Those that no shorter one equals, and that cost at most 12 bits more than all
+        shorter ones; and the answer.
     constants_ : ndarray of shape (n_constants,)
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
@@ -311,7 +313,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)
         self.candidates_ = [move(c, columns) for c in archive]
-        front = archive.pareto_front(including=chosen)
+        front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, weight)
         self.samples_ = search.samples

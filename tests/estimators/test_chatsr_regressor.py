@@ -141,6 +141,17 @@ def test_the_table_shows_the_answer_among_shorter_and_longer(regressor, noisy_li
     assert len(regressor.candidates_table()) == len(regressor.candidates_)
 
 
+def test_the_table_shows_what_pays_for_its_length_and_the_answer(regressor, power_law):
+    X, y = power_law
+    noise = 0.05 * np.random.default_rng(1).normal(size=len(y))
+
+    table = regressor.fit(X, y + noise).equations_
+
+    shorter = table["bits"].cummin().shift(fill_value=np.inf)
+    assert (table["chosen"] | (table["bits"] <= shorter + 12)).all()
+    assert table["chosen"].sum() == 1
+
+
 def test_constant_and_linear_models_always_compete(noisy_line):
     X, y = noisy_line
     long_line = np.random.default_rng(1).normal(size=(60, 9))
