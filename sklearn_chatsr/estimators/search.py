@@ -25,6 +25,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
+from sklearn_chatsr.proposers.templates import steps
 from sklearn_chatsr.selection import (
     Archive,
     Candidate,
@@ -49,6 +50,8 @@ _NOISE_ROWS = 1_000
 _COARSE = 1e-12
 # Residuals of so many roundings are still more of them than of noise.
 _FEW_ROUNDINGS = 10.0
+# Where a target jumps only all rows tell; proposers see some of them.
+_STEP_ROWS = 100_000
 _LEAST_TIME = 0.1  # seconds that a search with weights has
 # The share of the time, and seconds, that the last choice has at most; with few rows.
 _CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
@@ -224,10 +227,14 @@ class Search:
                 for candidate in self.known:
                     self._take([candidate.expression], candidate.source, progress)
                 if np.ptp(self.table.y) > 0:
+                    rounds = list(rounds)
+                    if any("templates" in names for names in rounds):
+                        some = slice(None, None, -(-len(self.table) // _STEP_ROWS))
+                        found = steps(self.table.X[some], self.table.y[some])
+                        self._take(found, "templates", progress)
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
                         self._refined = refiner.propose(self._problem(), rng)
-                    rounds = list(rounds)
                     self._search(rounds, make, progress)
                     asked = set(self._n_begun)
                     if self._is_over() and not self._is_found(self.settings.exact_size):

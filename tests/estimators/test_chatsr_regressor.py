@@ -1069,6 +1069,21 @@ def test_laws_with_a_threshold_are_found(regressor, law, formula):
     assert regressor.formula_ == formula
 
 
+@pytest.mark.parametrize("levels", [(1.0, 0.0), (1 / 3, 3 / 7)])
+def test_a_target_of_two_levels_is_a_step(levels):
+    x = np.random.default_rng(0).uniform(0, 20, (150, 1)).round(2)
+    y = np.where(x[:, 0] < 12, *levels)
+    regressor = ChatSRRegressor(
+        proposers=("templates", "basis"), max_time=30, random_state=0
+    )
+
+    regressor.fit(x, y)
+
+    beyond = regressor.predict([[-1000.0], [0.0], [11.9], [12.1], [20.0], [1000.0]])
+    assert beyond == pytest.approx(np.repeat(levels, 3))
+    assert regressor.expression_.size <= 12
+
+
 def test_whole_numbers_of_a_law_are_written_as_such():
     X = np.random.default_rng(0).uniform(0.3, 5, size=(300, 2))
     y = X[:, 0] / (X[:, 0] + 2) + X[:, 1] + 3
