@@ -20,6 +20,7 @@ from sklearn_chatsr.selection import (
     DescriptionLength,
     best_in_general,
 )
+from sklearn_chatsr.selection.archive import CREDIBLE
 from sklearn_chatsr.selection.leverage import left_out_loss
 from sklearn_chatsr.selection.luck import are_lucky
 
@@ -31,7 +32,7 @@ _CROSS_VALIDATED = 40
 _LEVERS = 5_000  # rows; of more, none decides
 # Bits: of many formulas that were fitted to few rows, some predict well by chance. One
 # whose description is so much longer is not believed.
-_CREDIBLE, _CREDIBLE_PER_ROW = 12.0, 0.1
+_CREDIBLE_PER_ROW = 0.1
 
 
 def refit_on_all(
@@ -178,7 +179,7 @@ def choose_in_general(
     if len(table) <= _LEVERS:
         ranked = _without_levers(ranked, archive.cost, table)
     shortest, ranked = ranked[0], ranked[:_CROSS_VALIDATED]
-    most = shortest.bits + max(_CREDIBLE, _CREDIBLE_PER_ROW * len(table))
+    most = shortest.bits + max(CREDIBLE, _CREDIBLE_PER_ROW * len(table))
     shortlist = [c for c in ranked if c.bits <= most]
     forms = {c.expression.skeleton().canonical_key() for c in shortlist}
     shortlist += [

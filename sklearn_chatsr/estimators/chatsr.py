@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from sklearn_chatsr.estimators.effort import (
     ModelSettings,
     make_proposer,
 )
+from sklearn_chatsr.estimators.intake import BASELINE
 from sklearn_chatsr.estimators.rows import merge_rows
 from sklearn_chatsr.estimators.search import (
     SearchSettings,
@@ -31,7 +32,7 @@ from sklearn_chatsr.estimators.search import (
     size_of_line,
 )
 from sklearn_chatsr.estimators.table import Table
-from sklearn_chatsr.estimators.validation import unchanged_when_refused
+from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
@@ -39,6 +40,7 @@ from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.prompts.constraints import least_size
 from sklearn_chatsr.proposers import RefinementProposer
 from sklearn_chatsr.selection import Selection
+from sklearn_chatsr.selection.archive import CREDIBLE
 
 # Rows; fewer agree with many formulas, and no search could tell which one is meant.
 _SEARCHED_FROM = 5
@@ -115,11 +117,12 @@ class ChatSRRegressor(BaseSymbolicRegressor):
     formula_ : str
         The formula as text, with the column names.
     equations_ : pandas.DataFrame
-        The Pareto front of size and error.
+        The Pareto front of size and error, of formulas that pay for their length.
     candidates_ : list of Candidate
         All formulas that were kept, with their source and figures.
     pareto_front_ : list of Candidate
-        Those that no shorter one equals.
+        Those that no shorter one equals, and that cost at most 12 bits more than all
+        shorter ones; and the answer.
     constants_ : ndarray of shape (n_constants,)
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
@@ -169,7 +172,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         ],
         "constant_optimizer": [StrOptions({"lm", "bfgs"})],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
-        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "max_time": [None, Seconds()],
         "device": [str],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -238,6 +241,10 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         """
         started = time.monotonic()
         X, y, weight = self._validated(X, y, sample_weight)
+        if not self.proposers:
+            raise ValueError(
+                f"`proposers` is empty: name at least one of {', '.join(PROPOSERS)}."
+            )
         unknown = [name for name in self.proposers if name not in PROPOSERS]
         if unknown:
             raise ValueError(
@@ -262,7 +269,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             longest = min(longest, rules.max_size)
             longest_law = min(longest_law, rules.max_size)
         effort = EFFORTS[self.effort]
-        max_time = self.max_time or effort.max_time
+        max_time = float(self.max_time or effort.max_time)
         spent = time.monotonic() - started
         rounds = effort.rounds_for(self.proposers, prompt)
         if len(y) < _SEARCHED_FROM and prompt is None:
@@ -306,14 +313,6 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             prompt=prompt,
             verbose=self.verbose,
         )
-        # By default the model is one voice of many, and a cold start no surprise.
-        if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
-            warnings.warn(
-                f"The model gave no formula within {max_time:g} s: its turn came too "
-                "late, or was too short to load it or to draw. Raise `max_time`.",
-                UserWarning,
-                stacklevel=4,
-            )
         chosen, self.standard_errors_ = polish(
             search.choose(archive), archive, search.table, search.limit, rules
         )
@@ -323,9 +322,26 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         # A baseline may be chosen that the archive has dropped.
         kept = dict.fromkeys([*archive, chosen])
         self.candidates_ = [move(c, columns) for c in kept]
-        front = archive.pareto_front(including=chosen)
+        front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, search.table.weight)
+        is_exact = archive.cost.at_floor(chosen.loss)
+        # By default the model is one voice of many, and a cold start no surprise.
+        if "model" in search.unheard and tuple(self.proposers) != PROPOSERS:
+            warnings.warn(
+                f"The model gave no formula within {max_time:g} s: its turn came too "
+                "late, or was too short to load it or to draw. Raise `max_time`.",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif search.cut_short and chosen.source == BASELINE and not is_exact:
+            warnings.warn(
+                f"No proposer gave a formula within {max_time:g} s: the answer "
+                f"{self.formula_} is a baseline, what a constant or a line comes to. "
+                "Raise `max_time`, or name quick `proposers`, such as ('templates',).",
+                UserWarning,
+                stacklevel=4,
+            )
         return self
 
     def _rules(self, n_columns: int) -> Constraints | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,7 @@ from sklearn_chatsr.estimators.language_models import (
 )
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
-from sklearn_chatsr.estimators.validation import unchanged_when_refused
+from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import Optimizer, warm_up
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
@@ -32,6 +32,7 @@ from sklearn_chatsr.proposers.programs.scoring import Scorer
 from sklearn_chatsr.proposers.programs.search import ProgramSearch, ProgramSettings
 from sklearn_chatsr.proposers.programs.specification import Specification
 from sklearn_chatsr.selection import Selection
+from sklearn_chatsr.selection.archive import CREDIBLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,12 +107,13 @@ class LLMSRRegressor(BaseSymbolicRegressor):
     formula_ : str
         The formula as text, with the column names.
     equations_ : pandas.DataFrame
-        The Pareto front of size and error.
+        The Pareto front of size and error, of formulas that pay for their length.
     candidates_ : list of Candidate
         All formulas that were kept, with their source (``"model"``, ``"mutation"``,
         ``"seed"``) and figures.
     pareto_front_ : list of Candidate
-        Those that no shorter one equals.
+        Those that no shorter one equals, and that cost at most 12 bits more than all
+        shorter ones; and the answer.
     constants_ : ndarray of shape (n_constants,)
         Constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
@@ -172,7 +174,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
             Interval(Integral, 1, None, closed="left"),
         ],
         "constant_optimizer": [StrOptions({"lm", "bfgs", "adam"})],
-        "max_time": [Interval(Real, 0, None, closed="neither")],
+        "max_time": [Seconds()],
         "log_path": [str, Path, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -263,7 +265,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         log = SampleLog(self.log_path, fingerprint(searched, y, weight, specification))
         warm_up()
         started = time.monotonic()
-        limit = started + self.max_time
+        max_time = float(self.max_time)
+        limit = started + max_time
         settings = replace(self._settings(), prefill=default_prefill(model))
         rng = np.random.default_rng([seed, 0])
         rows = choose_rows(len(y), rng)
@@ -298,7 +301,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
                 settings=settings,
                 log=log,
                 seed=seed,
-                deadline=limit - 0.1 * self.max_time,
+                deadline=limit - 0.1 * max_time,
                 progress=lambda search: progress.update(
                     search.n_samples, lambda: _best_so_far(search, labels)
                 ),
@@ -310,7 +313,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)
         self.candidates_ = [move(c, columns) for c in archive]
-        front = archive.pareto_front(including=chosen)
+        front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
         self._count_digits(X, y, weight)
         self.samples_ = search.samples

@@ -26,6 +26,7 @@ from sklearn_chatsr.expressions.expression import Tree
 from sklearn_chatsr.expressions.polynomial_factors import is_plain_polynomial
 from sklearn_chatsr.prompts import Constraints
 from sklearn_chatsr.proposers import Problem, Proposer
+from sklearn_chatsr.proposers.templates import steps
 from sklearn_chatsr.selection import Archive, Candidate, Selection, is_noise
 from sklearn_chatsr.selection.generalisation import FEW_ROWS
 
@@ -42,6 +43,8 @@ _NOISE_ROWS = 1_000
 # Share of the variance from which on rounding hides more than arithmetic does: another
 # formula may be as exact, and shorter.
 _COARSE = 1e-12
+# Where a target jumps only all rows tell; proposers see some of them.
+_STEP_ROWS = 100_000
 _LEAST_TIME = 0.1  # seconds that a search with weights has
 # The share of the time, and seconds, that the last choice has at most; with few rows.
 _CHOICE, _CHOICE_OF_FEW = (0.1, 0.5), (0.2, 2.0)
@@ -117,6 +120,8 @@ class Search:
     unheard : set of str
         Names of proposers that said nothing: the time was over before, or they ended
         without a word.
+    cut_short : bool
+        Whether the time was over before any of them said something.
     """
 
     def __init__(
@@ -162,6 +167,7 @@ class Search:
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)
         self.unheard: set[str] = set()
+        self.cut_short = False
         self._n_begun: Counter[str] = Counter()
         self._heard: set[str] = set()
         self._refined: Iterator[Sequence[Expression]] = iter(())
@@ -214,15 +220,20 @@ class Search:
                 for candidate in self.known:
                     self._take([candidate.expression], candidate.source, progress)
                 if np.ptp(self.table.y) > 0:
+                    rounds = list(rounds)
+                    if any("templates" in names for names in rounds):
+                        some = slice(None, None, -(-len(self.table) // _STEP_ROWS))
+                        found = steps(self.table.X[some], self.table.y[some])
+                        self._take(found, "templates", progress)
                     if refiner is not None:
                         rng = np.random.default_rng([self.table.seed, 0, 2])
                         self._refined = refiner.propose(self._problem(), rng)
-                    rounds = list(rounds)
                     self._search(rounds, make, progress)
                     asked = set(self._n_begun)
                     if self._is_over() and not self._is_found(self.settings.exact_size):
                         asked.update(*rounds)
                     self.unheard = asked - self._heard
+                    self.cut_short = self._is_over() and not self._heard
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight
 
 _LARGEST_TARGET = 1e150
-# Sums of the squares of a million rows fit into float64.
+# Sums of the squares of a million rows fit into float64, and so do their inverses.
 _LARGEST_COLUMN = 1e151
 # Weights beyond this are no repetitions of rows: their sums are to fit as well.
 _LARGEST_WEIGHT = 1e150
@@ -20,6 +23,18 @@ _LARGEST_WEIGHT = 1e150
 _E = TypeVar("_E", bound=BaseEstimator)
 _R = TypeVar("_R")
 _P = ParamSpec("_P")
+
+
+class Seconds(Interval):  # type: ignore[misc]
+    """A positive number of any kind: of NumPy and fractions as well."""
+
+    def __init__(self) -> None:
+        super().__init__(Real, 0, None, closed="neither")
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is allowed."""
+        # NumPy cannot tell whether a fraction is NaN.
+        return isinstance(val, Real) and bool(super().is_satisfied_by(float(val)))
 
 
 def unchanged_when_refused(
@@ -77,12 +92,14 @@ def check_sizes(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
             "squares fit into float64. Multiply y by a power of ten."
         )
     widest = np.abs(X).max(axis=0)
-    column = int(np.argmax(widest))
-    if widest[column] > _LARGEST_COLUMN:
+    least = 1 / _LARGEST_COLUMN
+    lost = (widest > _LARGEST_COLUMN) | ((widest > 0) & (widest < least))
+    if lost.any():
+        column = int(np.argmax(lost))
         raise ValueError(
             f"Got values up to {widest[column]:.2g} in the column at position {column} "
-            f"of X: only up to {_LARGEST_COLUMN:.0e} do sums of their squares fit into "
-            "float64. Multiply the column by a power of ten."
+            f"of X: only between {least:.0e} and {_LARGEST_COLUMN:.0e} do sums of "
+            "their squares fit into float64. Multiply the column by a power of ten."
         )
 
 
@@ -116,4 +133,11 @@ def checked_weight(
     largest = weight.max()
     if largest <= 0:
         raise ValueError("All sample weights are zero: at least one must be positive.")
+    if np.count_nonzero(weight) == 1:
+        warnings.warn(
+            "The weights of all rows but one are zero: what is fitted is the target of "
+            "that row alone. Give at least two rows a positive weight.",
+            UserWarning,
+            stacklevel=6,
+        )
     return weight / largest if largest > _LARGEST_WEIGHT else weight

@@ -18,6 +18,7 @@ from sklearn_chatsr.expressions.exact_numbers import (
     times,
 )
 from sklearn_chatsr.expressions.expression import Expression
+from sklearn_chatsr.expressions.kinks import KINKS, other_kinks
 from sklearn_chatsr.expressions.normal_form import (
     add_up,
     make_function,
@@ -66,6 +67,8 @@ def factored(expression: Expression, positive: Collection[str] = ()) -> Expressi
     'x1*sqrt(x2 + 1)'
     >>> str(factored(Expression.from_infix("x2 + abs(x1 + 2)"), {"x1"}))
     'x1 + x2 + 2'
+    >>> str(factored(Expression.from_infix("2*x1 + 2*abs(x1 - 3)")))
+    '4*max(3, x1) - 6'
     """
     if expression.n_constants and expression.constants is None:
         return expression
@@ -198,6 +201,7 @@ def _others(node: Node, positive: frozenset[str]) -> Iterator[Node]:
         yield from _with_phases(node)
         yield from _with_absorbed_constants(node)
         yield from _with_double_angles(node)
+        yield from _with_other_kinks(node)
     elif isinstance(node, tuple) and node[0] == "*":
         yield from _with_cleared_sums(node[1], positive)
         yield from _with_emptied_roots(node[1], positive)
@@ -213,6 +217,11 @@ def _spread_out(node: Node) -> Node:
         addends += _multiplied_out(term, coefficient)
         if len(addends) > _MOST_ADDENDS:
             return node
+    return _without_cancelled(addends)
+
+
+def _without_cancelled(addends: list[tuple[Node, Number]]) -> Node:
+    """Add up, but for what cancels up to rounding."""
     largest: dict[Node, float] = {}
     total: dict[Node, Number] = {}
     for term, coefficient in addends:
@@ -343,6 +352,24 @@ def _with_double_angles(node: Node) -> Iterator[Node]:
             yield add_up(
                 [*rest, (make_product([*others, (doubled, 1)]), half), (constant, 1)]
             )
+
+
+def _with_other_kinks(node: Node) -> Iterator[Node]:
+    """Write x + |x - c| as 2*max(x, c) - c, and a term times another likewise."""
+    _, constant, terms = node
+    for term, coefficient in terms:
+        factors = _factors(term)
+        for base, power in factors:
+            if power != 1 or not isinstance(base, tuple) or base[0] not in KINKS:
+                continue
+            others = [f for f in factors if f[0] != base]
+            rest = [t for t in terms if t[0] != term]
+            for addends in other_kinks(base):
+                written = [
+                    _apart(make_product([*others, (part, 1)]), times(c, coefficient))
+                    for part, c in addends
+                ]
+                yield _without_cancelled([*rest, *written, (1, constant)])
 
 
 def _rounded(value: float) -> Number:

@@ -95,7 +95,7 @@ def normal_form(tree: Tree) -> Node:
         return make_product([(a, 1), (b, -1)])
     if name == "pow":
         return _power(a, b)
-    return _extremum(name, a, b)
+    return make_extremum(name, a, b)
 
 
 def _normal_unary(name: str, a: Node) -> Node:
@@ -413,7 +413,8 @@ def _power(base: Node, exponent: Node) -> Node:
     return ("pow", base, exponent)
 
 
-def _extremum(name: str, a: Node, b: Node) -> Node:
+def make_extremum(name: str, a: Node, b: Node) -> Node:
+    """Give the normal form of a minimum or maximum."""
     if a == b and not _has_open(a):
         return a
     if is_number(a) and is_number(b):

@@ -225,6 +225,7 @@ class ConstantFitter:
         if deadline is not None:
             # The kernels look at `cancel` between steps and let go of the GIL.
             wait = max(deadline - time.monotonic(), 0.0)
+            wait = min(wait, threading.TIMEOUT_MAX)
             timer = threading.Timer(wait, cancel.__setitem__, (0, 1))
             timer.daemon = True
             timer.start()

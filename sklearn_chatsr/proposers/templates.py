@@ -8,6 +8,7 @@ them, so none is written into the templates.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -26,6 +27,13 @@ _HIGHEST_DEGREE = 6
 _MOST_PAIRED = 6  # columns; beyond that, pairs of columns are left to other proposers
 _FEW = 3  # columns
 _MOST_IN_LINE = 4  # columns, in a curve
+# Share of what a cubic leaves, below which two levels are much better.
+_CLEAR_STEP = 0.5
+_LEAST_LEVEL = 0.05  # share of the rows
+# From here on a hyperbolic tangent is 1 to the last digit; share of a gap at its ends.
+_STEEP, _MARGIN = 20.0, 0.1
+# A gap beside the numbers around it, which arithmetic has to tell apart.
+_LEAST_GAP, _HUGE = 1e-9, 1e150
 _CURVES = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv", "sq", "cosh")
 _AFFINE = ("exp", "sin", "log", "tanh", "sqrt", "atan", "inv")
 _INNER = ("exp", "sin", "cos", "log", "tanh", "sqrt")
@@ -163,6 +171,68 @@ def sparse_lines(
             break
         found.append(Expression.from_tree(_join("add", terms)))
     return found
+
+
+def steps(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[Expression]:
+    """Give a steep step for each column where two levels say more than a cubic does.
+
+    No fit finds where a target jumps: between two rows nothing changes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        All rows that are to be explained: those that lie nearest to the jump decide.
+    y : ndarray of shape (n_samples,)
+        The target.
+
+    Returns
+    -------
+    list of Expression
+        Hyperbolic tangents that are 1 to the last digit on either side of a gap, with
+        short numbers for its place and their slope.
+    """
+    found = []
+    target = y - y.mean()
+    target /= np.abs(target).max()
+    n_below = np.arange(1, len(y))
+    n_above = len(y) - n_below
+    # A few large values are no level.
+    is_level = np.minimum(n_below, n_above) >= max(2, _LEAST_LEVEL * len(y))
+    for j in np.flatnonzero(np.ptp(X, axis=0) > 0):
+        order = np.argsort(X[:, j], kind="stable")
+        x, ordered = X[order, j], target[order]
+        sums = np.square(np.cumsum(ordered)[:-1])
+        explained = (sums / n_below + sums / n_above) * (is_level & (x[1:] > x[:-1]))
+        at = int(np.argmax(explained))
+        # Of few distinct values a cubic would explain anything.
+        degree = max(1, min(3, np.count_nonzero(np.diff(x)) - 1))
+        powers = np.vander((x - x[0]) / (x[-1] - x[0]), degree + 1)
+        curve = powers @ np.linalg.lstsq(powers, ordered, rcond=None)[0]
+        left = np.sum(np.square(ordered - curve))
+        low, high = float(x[at]), float(x[at + 1])
+        is_gap = high - low > _LEAST_GAP * max(abs(low), abs(high), 1.0 / _HUGE)
+        if is_gap and ordered @ ordered - explained[at] < _CLEAR_STEP * left:
+            found.append(Expression.from_tree(_step(variable(j), low, high)))
+    return found
+
+
+def _step(column: str, low: float, high: float) -> Tree:
+    place = _short_between(low, high)
+    slope = 10.0 ** np.ceil(np.log10(_STEEP / min(place - low, high - place)))
+    # 64.95 times 100 is not quite 6495.
+    shift = float(f"{slope * place:.15g}")
+    return ("tanh", ("sub", ("mul", float(slope), column), shift))
+
+
+def _short_between(low: float, high: float) -> float:
+    """Give a number of few digits that is well between two others."""
+    middle, margin = low + (high - low) / 2.0, _MARGIN * (high - low)
+    size = max(abs(low), abs(high))
+    for digits in range(17):
+        place = round(middle, digits - 1 - math.floor(math.log10(size)))
+        if low + margin <= place <= high - margin:
+            return place
+    return middle
 
 
 def _nearest(power: float, denominator: int) -> Fraction:

@@ -14,6 +14,8 @@ from sklearn_chatsr.selection.description_length import DescriptionLength
 Selection = Literal["mdl", "r2"] | int
 
 DISPLAY_DIGITS = 6
+# Bits: a formula whose description is so much longer is not believed.
+CREDIBLE = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,9 @@ class Archive:
         key = candidate.expression.skeleton().canonical_key()
         self._keys.pop(key, None)
 
-    def pareto_front(self, including: Candidate | None = None) -> list[Candidate]:
+    def pareto_front(
+        self, including: Candidate | None = None, dearer: float = math.inf
+    ) -> list[Candidate]:
         """Give the candidates that no shorter one equals in loss, shortest first.
 
         Losses below the floor of the target count as equal.
@@ -168,6 +172,9 @@ class Archive:
         ----------
         including : Candidate, optional
             One that the front is to show in any case, such as the answer.
+        dearer : float, default=inf
+            Bits that a description may have more than those of all shorter formulas;
+            what costs more does not pay for its length.
 
         Returns
         -------
@@ -175,12 +182,13 @@ class Archive:
             By ascending complexity.
         """
         front: list[Candidate] = []
-        lowest = math.inf
+        lowest = cheapest = math.inf
         for size in sorted(self._by_size):
-            if not self._by_size[size]:
-                continue
-            best = min(self._by_size[size], key=self._clipped)
-            if self._clipped(best)[0] < lowest:
+            same_size = self._by_size[size]
+            paying = [c for c in same_size if c.bits <= cheapest + dearer]
+            cheapest = min([cheapest, *(c.bits for c in same_size)])
+            best = min(paying, key=self._clipped, default=None)
+            if best is not None and self._clipped(best)[0] < lowest:
                 lowest = self._clipped(best)[0]
                 front.append(best)
         if including is not None and including not in front:

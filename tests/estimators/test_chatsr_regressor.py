@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -140,12 +141,23 @@ def test_the_table_shows_the_answer_among_shorter_and_longer(regressor, noisy_li
     assert len(regressor.candidates_table()) == len(regressor.candidates_)
 
 
+def test_the_table_shows_what_pays_for_its_length_and_the_answer(regressor, power_law):
+    X, y = power_law
+    noise = 0.05 * np.random.default_rng(1).normal(size=len(y))
+
+    table = regressor.fit(X, y + noise).equations_
+
+    shorter = table["bits"].cummin().shift(fill_value=np.inf)
+    assert (table["chosen"] | (table["bits"] <= shorter + 12)).all()
+    assert table["chosen"].sum() == 1
+
+
 def test_constant_and_linear_models_always_compete(noisy_line):
     X, y = noisy_line
     long_line = np.random.default_rng(1).normal(size=(60, 9))
 
-    few = ChatSRRegressor(proposers=(), random_state=0).fit(X, y)
-    many = ChatSRRegressor(proposers=(), random_state=0)
+    few = ChatSRRegressor(proposers=("sums",), random_state=0).fit(X, y)
+    many = ChatSRRegressor(proposers=("sums",), random_state=0)
     many.fit(long_line, long_line @ np.arange(1.0, 10.0))
 
     assert few.score(X, y) > 0.9
@@ -176,7 +188,7 @@ def test_baselines_have_the_constants_of_all_rows():
     X = np.random.default_rng(0).uniform(1, 5, size=(80, 2))
     y = np.where(np.arange(80) < 5, 1000, 1) * X[:, 0] / X[:, 1] ** 2
     regressor = ChatSRRegressor(
-        proposers=(), constraints=["ignore x1", "ignore x2"], random_state=0
+        proposers=("sums",), constraints=["ignore x1", "ignore x2"], random_state=0
     )
 
     regressor.fit(X, y)
@@ -221,7 +233,7 @@ def test_selection_decides_the_answer(noisy_line, selection, limit):
 def test_the_published_optimizer_finds_the_line_too(noisy_line):
     X, y = noisy_line
     regressor = ChatSRRegressor(
-        proposers=(), constant_optimizer="bfgs", random_state=0
+        proposers=("sums",), constant_optimizer="bfgs", random_state=0
     ).fit(X, y)
 
     assert regressor.score(X, y) > 0.9
@@ -285,7 +297,8 @@ def test_weights_are_obeyed(regressor):
 def test_one_row_of_positive_weight_gives_its_target(regressor, power_law, weight):
     X, y = power_law
 
-    regressor.fit(X, y, sample_weight=np.where(np.arange(len(y)) == 7, weight, 0.0))
+    with pytest.warns(UserWarning, match="weights of all rows but one are zero"):
+        regressor.fit(X, y, sample_weight=np.where(np.arange(len(y)) == 7, weight, 0))
 
     assert regressor.predict(X[:3]) == pytest.approx([y[7]] * 3)
 
@@ -610,6 +623,7 @@ def test_zero_weights_are_refused(regressor, power_law):
         ({"max_time": 0}, "'max_time' parameter"),
         ({"decoding": "greedy"}, "'decoding' parameter"),
         ({"proposers": ("oracle",)}, r"Unknown proposers \['oracle'\]. Allowed: "),
+        ({"proposers": ()}, "`proposers` is empty: name at least one of templates"),
         ({"model": "no/such/folder"}, "No checkpoint at 'no/such/folder'"),
         ({"max_size": True}, "'max_size' parameter .* must not be a truth value"),
         ({"device": "foo"}, "`device` == 'foo', must be 'auto' or a torch device"),
@@ -622,6 +636,15 @@ def test_bad_parameters_are_refused_with_what_is_allowed(
         ChatSRRegressor(**parameters).fit(*noisy_line)
 
 
+@pytest.mark.parametrize("max_time", [np.float32(3), Fraction(5, 2), 1e12])
+def test_any_number_of_seconds_is_a_time(regressor, max_time):
+    X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
+
+    regressor.set_params(max_time=max_time).fit(X, 3 * X[:, 0])
+
+    assert regressor.formula_ == "3*x1"
+
+
 def test_an_unreadable_checkpoint_is_named(noisy_line, tmp_path):
     (tmp_path / "config.json").write_text("{")
 
@@ -629,6 +652,20 @@ def test_an_unreadable_checkpoint_is_named(noisy_line, tmp_path):
         ChatSRRegressor(model=str(tmp_path), proposers=("model",)).fit(*noisy_line)
 
 
+def test_an_answer_before_any_proposer_spoke_is_told(power_law):
+    X, y = power_law
+    regressor = ChatSRRegressor(max_time=0.01, random_state=0)
+
+    with pytest.warns(UserWarning, match=r"No proposer .* 0.01 s: .* Raise `max_time`"):
+        regressor.fit(X, y)
+
+    # No search would find more.
+    assert regressor.fit(X, X[:, 0]).formula_ == "x1"
+    assert regressor.fit(X, np.ones(len(X))).formula_ == "1"
+
+
+# A busy machine may leave the templates no time.
+@pytest.mark.filterwarnings("ignore:No proposer gave a formula")
 @pytest.mark.parametrize("max_time", [0.2, 1.0])
 def test_max_time_is_a_ceiling(max_time):
     rng = np.random.default_rng(0)
@@ -699,6 +736,19 @@ def test_columns_whose_squares_are_lost_are_refused(regressor):
 
     with pytest.raises(ValueError, match=r"3.9e\+161 in the column at position 1"):
         regressor.fit(X, X[:, 0])
+
+
+def test_columns_whose_squares_vanish_are_refused(regressor):
+    X = np.arange(40.0).reshape(20, 2) * [1.0, 1e-322]
+
+    with pytest.raises(ValueError, match="position 1 of X: only between 1e-151 and"):
+        regressor.fit(X, X[:, 0])
+
+
+def test_columns_of_zeros_are_no_small_columns(regressor):
+    X = np.arange(40.0).reshape(20, 2) * [1.0, 0.0]
+
+    assert regressor.fit(X, X[:, 0]).formula_ == "x1"
 
 
 def test_huge_weights_are_equal_weights(regressor, power_law):
@@ -799,7 +849,7 @@ def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
     X, y = power_law
     rules = Constraints.read(given, ["x1", "x2"])
 
-    regressor = ChatSRRegressor(proposers=(), constraints=given, random_state=0)
+    regressor = ChatSRRegressor(proposers=("sums",), constraints=given, random_state=0)
     regressor.fit(X, y)
 
     assert rules.allow(regressor.expression_)
@@ -809,7 +859,9 @@ def test_constraints_that_can_be_kept_have_an_answer(power_law, given):
 def test_a_factor_stays_where_only_an_offset_breaks_a_rule(power_law):
     X = power_law[0]
     y = 3 * X[:, 0] + 0.1 * X[:, 1]
-    regressor = ChatSRRegressor(proposers=(), constraints="avoid add", random_state=0)
+    regressor = ChatSRRegressor(
+        proposers=("sums",), constraints="avoid add", random_state=0
+    )
 
     regressor.fit(X, y)
 
@@ -845,7 +897,7 @@ def test_constraints_that_no_formula_was_found_for_are_refused_in_the_end(power_
 
 def test_columns_to_be_ignored_take_no_place_and_those_to_be_used_have_one(regressor):
     X = np.random.default_rng(0).normal(size=(100, 20))
-    regressor.set_params(proposers=())
+    regressor.set_params(proposers=("sums",))
 
     rules = [f"ignore x{j}" for j in range(1, 11)]
     regressor.set_params(constraints=rules).fit(X, X[:, 0] + X[:, 10])
@@ -962,6 +1014,8 @@ def test_a_model_that_was_asked_for_and_had_no_time_is_told():
         "assert 'torch' not in sys.modules\n"
         "said = [str(w.message) for w in caught]\n"
         "assert len(said) == 1 and 'no formula within 2 s' in said[0], said\n"
+        # A busy machine may leave the others no time either.
+        "warnings.filterwarnings('ignore', 'No proposer gave a formula')\n"
         "ChatSRRegressor(max_time=2, **common).fit(X, y)\n"
     )
 
@@ -1013,6 +1067,21 @@ def test_laws_with_a_threshold_are_found(regressor, law, formula):
     regressor.set_params(proposers=("templates",), max_time=30).fit(X, law(*X.T))
 
     assert regressor.formula_ == formula
+
+
+@pytest.mark.parametrize("levels", [(1.0, 0.0), (1 / 3, 3 / 7)])
+def test_a_target_of_two_levels_is_a_step(levels):
+    x = np.random.default_rng(0).uniform(0, 20, (150, 1)).round(2)
+    y = np.where(x[:, 0] < 12, *levels)
+    regressor = ChatSRRegressor(
+        proposers=("templates", "basis"), max_time=30, random_state=0
+    )
+
+    regressor.fit(x, y)
+
+    beyond = regressor.predict([[-1000.0], [0.0], [11.9], [12.1], [20.0], [1000.0]])
+    assert beyond == pytest.approx(np.repeat(levels, 3))
+    assert regressor.expression_.size <= 12
 
 
 def test_whole_numbers_of_a_law_are_written_as_such():

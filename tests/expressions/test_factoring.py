@@ -58,6 +58,33 @@ def test_what_terms_share_is_written_once(text, shorter):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "shorter"),
+    [
+        ("3*x1 + 3*abs(x1 - 2)", "6*max(x1, 2) - 6"),
+        ("0.7*x1 - 0.7*abs(x1 - 2.5) + x2", "1.4*min(x1, 2.5) - 1.75 + x2"),
+        ("(x1^2 - abs(x1^2 - x2))/2 + x2/2", "min(x1^2, x2)"),
+        ("x3*x1 + x3*abs(x1 - x2) + x3*x2", "2*x3*max(x1, x2)"),
+        ("0.5*x1 + abs(0.5*x1 - 3)", "max(x1, 6) - 3"),
+        ("x1 + x2 - 2*min(x1, x2)", "abs(x1 - x2)"),
+        ("max(x1, x2) + min(x1, x2) + x3", "x1 + x2 + x3"),
+        ("2.5*max(x1, 3.4) - 8.5", "2.5*max(x1 - 3.4, 0)"),
+    ],
+)
+def test_a_kink_is_written_as_what_is_shortest(text, shorter):
+    expression = Expression.from_infix(text)
+    found = factored(expression)
+
+    assert found.canonical_key() == Expression.from_infix(shorter).canonical_key()
+    assert found.size <= expression.simplify().size
+    assert found.simplify() == found
+    assert factored(found) == found
+    X = np.random.default_rng(0).normal(size=(50, 3)) * 5
+    np.testing.assert_allclose(
+        found.evaluate(X), expression.evaluate(X), rtol=1e-12, atol=1e-12
+    )
+
+
 def test_a_sine_beside_its_cosine_is_one_with_a_phase():
     expression = Expression.from_infix("0.6*x2*sin(2*x1) + 0.8*x2*cos(2*x1) + x1")
 

@@ -6,7 +6,12 @@ import pytest
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
 from sklearn_chatsr.proposers import Problem, TemplateProposer
-from sklearn_chatsr.proposers.templates import curves_of, power_laws, sparse_lines
+from sklearn_chatsr.proposers.templates import (
+    curves_of,
+    power_laws,
+    sparse_lines,
+    steps,
+)
 from sklearn_chatsr.selection import Archive, DescriptionLength
 
 
@@ -148,3 +153,32 @@ def test_curves_of_several_columns_are_among_the_templates(X, law):
     fits = fitter.fit_many(proposals(X, y), scale=True)
 
     assert min(fit.fvu for fit in fits if not fit.failed) < 1e-16
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.2])
+@pytest.mark.parametrize(("place", "unit"), [(1.7, 1.0), (1.0, 1e-4), (-0.3, 1e6)])
+def test_a_jump_is_a_steep_step_between_two_rows(scatter, place, unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(place, 1.0, size=(200, 3)) * unit
+    above = X[:, 1] > place * unit
+    y = np.where(above, 5.0, 3.5) + scatter * rng.normal(size=200)
+
+    [step] = steps(X, y)
+
+    assert step.variables == (1,)
+    np.testing.assert_array_equal(step.evaluate(X), np.where(above, 1.0, -1.0))
+    assert max(len(f"{abs(c):g}".strip("0.")) for c in step.constants) <= 7
+
+
+@pytest.mark.parametrize("text", ["2*x1", "exp(x1)", "x1^2", "sin(x1)", "x1^200"])
+def test_curves_and_few_large_values_are_no_steps(X, text):
+    y = Expression.from_infix(text).evaluate(X)
+
+    assert steps(X, y) == []
+
+
+@pytest.mark.parametrize("gap", [5e-324, 1e-16])
+def test_a_gap_that_arithmetic_does_not_see_is_none(gap):
+    X = np.array([[0.0], [0.0], [gap], [1.0], [2.0]]) + (gap > 1e-20)
+
+    assert steps(X, np.array([0.0, 0.0, 1.0, 1.0, 1.0])) == []

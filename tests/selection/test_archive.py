@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from sklearn_chatsr.expressions import Expression
@@ -79,6 +80,33 @@ def test_the_answer_is_on_the_front_when_asked(archive):
 
     assert chosen not in archive.pareto_front()
     assert chosen in archive.pareto_front(including=chosen)
+
+
+def test_what_does_not_pay_for_its_length_has_no_place_when_asked(archive):
+    add(archive, "x1", 0.5)
+    add(archive, "x1 + x2^2", 1e-4)
+    add(archive, "sin(x1) + x2^2", 0.99e-4)
+    add(archive, "sin(1.2345678*x1 + 2.3456789*x2)/(x3 + 3.7654321)", 0.98e-4)
+    *_, longest = archive
+
+    def shown(**settings):
+        return [c.loss for c in archive.pareto_front(**settings)]
+
+    assert shown() == [0.5, 1e-4, 0.99e-4, 0.98e-4]
+    assert shown(dearer=12.0) == [0.5, 1e-4, 0.99e-4]
+    assert shown(dearer=12.0, including=longest) == shown()
+
+
+def test_one_that_does_not_pay_hides_no_other_of_its_size():
+    X = np.random.default_rng(0).uniform(size=(100, 3))
+    archive = Archive(DescriptionLength(100, 1.0, 1e-24, n_features=3, X=X))
+    add(archive, "x1", 0.5)
+    add(archive, "x1*sin(x2) + x3", 0.25)
+    # Some thousand waves, in as many nodes.
+    add(archive, "x1*sin(43210.0*x2)", 0.2)
+
+    assert [c.loss for c in archive.pareto_front()] == [0.5, 0.2]
+    assert [c.loss for c in archive.pareto_front(dearer=12.0)] == [0.5, 0.25]
 
 
 def test_selection_rules(archive):
