@@ -25,7 +25,7 @@ _R = TypeVar("_R")
 _P = ParamSpec("_P")
 
 
-class Seconds(Interval):  # type: ignore[misc]
+class Seconds(Interval):
     """A positive number of any kind: of NumPy and fractions as well."""
 
     def __init__(self) -> None:
