@@ -266,7 +266,11 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
 
     def confidence_intervals(self, level: float = 0.95) -> pd.DataFrame:
-        """Give the constants with their standard errors and intervals.
+        """Give the fitted constants with their standard errors and intervals.
+
+        Whole numbers and fractions of the formula, such as a constant that was spelled
+        as 2 or 1/3, have no row: the errors of the others take them for exactly right.
+        `refit` the formula with ``C`` in their place to learn how well they are known.
 
         Parameters
         ----------
@@ -277,9 +281,9 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         -------
         pandas.DataFrame
             Columns ``constant``, ``standard_error``, ``low``, ``high``, one row per
-            constant in prefix order. From the Gauss-Newton covariance at the optimum,
-            which takes the form of the formula as given. NaN where the data do not
-            determine a constant.
+            fitted constant in prefix order. From the Gauss-Newton covariance at the
+            optimum, which takes the form of the formula as given. NaN where the data do
+            not determine a constant.
         """
         import pandas as pd
         from scipy.stats import norm

@@ -115,9 +115,9 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         Those that no shorter one equals, and that cost at most 12 bits more than all
         shorter ones; and the answer.
     constants_ : ndarray of shape (n_constants,)
-        Constants of the formula, in prefix order.
+        Fitted constants of the formula, in prefix order.
     standard_errors_ : ndarray of shape (n_constants,)
-        Their standard errors.
+        Their standard errors, given the whole numbers and fractions of the formula.
     digits_ : int
         Significant digits of the constants in ``formula_``: six, and up to 17 where
         fewer would change the prediction.

@@ -198,21 +198,21 @@ def steps(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[Expres
     n_above = len(y) - n_below
     # A few large values are no level.
     is_level = np.minimum(n_below, n_above) >= max(2, _LEAST_LEVEL * len(y))
-    for j in np.flatnonzero(np.ptp(X, axis=0) > 0).tolist():
+    for j in np.flatnonzero(np.ptp(X, axis=0) > 0):
         order = np.argsort(X[:, j], kind="stable")
         x, ordered = X[order, j], target[order]
         sums = np.square(np.cumsum(ordered)[:-1])
         explained = (sums / n_below + sums / n_above) * (is_level & (x[1:] > x[:-1]))
         at = int(np.argmax(explained))
         # Of few distinct values a cubic would explain anything.
-        degree = max(1, min(3, int(np.count_nonzero(np.diff(x))) - 1))
+        degree = int(np.clip(np.count_nonzero(np.diff(x)) - 1, 1, 3))
         powers = np.vander((x - x[0]) / (x[-1] - x[0]), degree + 1)
         curve = powers @ np.linalg.lstsq(powers, ordered, rcond=None)[0]
         left = np.sum(np.square(ordered - curve))
         low, high = float(x[at]), float(x[at + 1])
         is_gap = high - low > _LEAST_GAP * max(abs(low), abs(high), 1.0 / _HUGE)
         if is_gap and ordered @ ordered - explained[at] < _CLEAR_STEP * left:
-            found.append(Expression.from_tree(_step(variable(j), low, high)))
+            found.append(Expression.from_tree(_step(variable(int(j)), low, high)))
     return found
 
 
