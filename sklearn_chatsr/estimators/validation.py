@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight
 
 _LARGEST_TARGET = 1e150
-# Sums of the squares of a million rows fit into float64, and so do their inverses.
-_LARGEST_COLUMN = 1e151
+# Sums of the squares of a million rows fit into float64; smaller ones lose digits.
+_LARGEST_COLUMN, _SMALLEST_COLUMN = 1e151, 1e-305
 # Weights beyond this are no repetitions of rows: their sums are to fit as well.
 _LARGEST_WEIGHT = 1e150
 
@@ -92,14 +92,14 @@ def check_sizes(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
             "squares fit into float64. Multiply y by a power of ten."
         )
     widest = np.abs(X).max(axis=0)
-    least = 1 / _LARGEST_COLUMN
+    least = _SMALLEST_COLUMN
     lost = (widest > _LARGEST_COLUMN) | ((widest > 0) & (widest < least))
     if lost.any():
         column = int(np.argmax(lost))
         raise ValueError(
             f"Got values up to {widest[column]:.2g} in the column at position {column} "
-            f"of X: only between {least:.0e} and {_LARGEST_COLUMN:.0e} do sums of "
-            "their squares fit into float64. Multiply the column by a power of ten."
+            f"of X: only between {least:.0e} and {_LARGEST_COLUMN:.0e} does float64 "
+            "compute with them. Multiply the column by a power of ten."
         )
 
 

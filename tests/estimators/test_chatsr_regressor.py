@@ -738,10 +738,10 @@ def test_columns_whose_squares_are_lost_are_refused(regressor):
         regressor.fit(X, X[:, 0])
 
 
-def test_columns_whose_squares_vanish_are_refused(regressor):
+def test_columns_whose_digits_vanish_are_refused(regressor):
     X = np.arange(40.0).reshape(20, 2) * [1.0, 1e-322]
 
-    with pytest.raises(ValueError, match="position 1 of X: only between 1e-151 and"):
+    with pytest.raises(ValueError, match="position 1 of X: only between 1e-305 and"):
         regressor.fit(X, X[:, 0])
 
 
@@ -1058,7 +1058,7 @@ def test_float32_targets_end_the_search_as_exact_ones_do(regressor):
         (lambda a, b: np.clip(a, 1.2, 3.3), "min(3.3, max(1.2, x1))"),
         (lambda a, b: a + 2 * np.maximum(a, 3.1), "x1 + 2*max(3.1, x1)"),
         (lambda a, b: 2 * np.abs(a - 1.234) + b, "x2 + 2*abs(x1 - 1.234)"),
-        (lambda a, b: np.maximum(a - 2, 0) * b, "x2*(max(2, x1) - 2)"),
+        (lambda a, b: np.maximum(a - 2, 0) * b, "x2*max(0, x1 - 2)"),
     ],
 )
 def test_laws_with_a_threshold_are_found(regressor, law, formula):
