@@ -33,7 +33,8 @@ class SumsProposer:
     """Choose terms for sums one by one, and change earlier choices.
 
     Terms are columns, their squares, cubes, roots, logarithms, inverses and kinks,
-    products and quotients of two, and products of three of a few columns.
+    products and quotients of two, and products of three of a few columns. Of all terms
+    of a polynomial together the least useful are left out one by one.
 
     References
     ----------

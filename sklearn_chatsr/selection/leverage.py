@@ -55,7 +55,7 @@ def left_out_loss(
     >>> formula = Expression.from_infix("0.0014*x1^3 + 1.0")
     >>> left_out_loss(formula, X, y) > 0.1
     True
-    >>> left_out_loss(Expression.from_infix("1.2*x1^0"), X, y) is None
+    >>> left_out_loss(Expression.from_infix("1.2"), X, y) is None
     True
     """
     constants = np.array(expression.constants or (), dtype=np.float64)
