@@ -163,8 +163,10 @@ def test_constant_and_linear_models_always_compete(noisy_line):
     many = ChatSRRegressor(proposers=("sums",), random_state=0)
     many.fit(long_line, long_line @ np.arange(1.0, 10.0))
 
-    assert few.score(X, y) > 0.9
-    assert many.score(long_line, long_line @ np.arange(1.0, 10.0)) == pytest.approx(1)
+    for regressor, least in ((few, 0.9), (many, 1 - 1e-12)):
+        found = [c.r2 for c in regressor.candidates_ if c.source == "baseline"]
+        assert len(found) >= 2
+        assert max(found) > least
 
 
 @pytest.mark.parametrize("max_size", [1, 3, 5])
