@@ -24,7 +24,12 @@ class SignificantDigits:
     table : Table
         Columns and target.
     steps : ndarray of shape (n_samples,)
-        See `rounding_steps`.
+        See `rounding_steps`; all above zero.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Of rows by the precision of their digits, with a mean of one.
     """
 
     def __init__(self, table: Table, steps: npt.NDArray[np.float64]) -> None:
@@ -62,9 +67,10 @@ class SignificantDigits:
         roundings = 12.0 * float(np.mean(weight * np.square(residual / self.steps)))
         if not roundings < _FEW_ROUNDINGS**2:
             return False
-        # Bits of residuals that are normal, with one variance or one of each step.
-        size = 12.0 * max(candidate.loss, self.steps.min() ** 2 * 1e-6)
-        return bool(
-            np.log(max(roundings, 1.0)) + 2.0 * np.mean(weight * np.log(self.steps))
-            < np.log(size)
+        # Which tells normal residuals in fewer bits, the variances of the steps or one
+        # for all.
+        by_steps = np.log(max(roundings, 1.0)) + 2.0 * np.mean(
+            weight * np.log(self.steps)
         )
+        by_one = np.log(max(12.0 * candidate.loss, np.finfo(float).tiny))
+        return bool(by_steps < by_one)

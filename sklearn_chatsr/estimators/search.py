@@ -163,6 +163,7 @@ class Search:
         cost = self.archive.cost
         self._is_coarse = cost.floor > _COARSE * cost.variance
         self.precision: npt.NDArray[np.float64] | None = None
+        # A search that goes on from another one has its weights already.
         self._rounding = None if known else SignificantDigits.of(table)
         self.interrupted = False
         self._baselines = copy.deepcopy(self.archive)

@@ -92,14 +92,13 @@ def check_sizes(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
             "squares fit into float64. Multiply y by a power of ten."
         )
     widest = np.abs(X).max(axis=0)
-    least = _SMALLEST_COLUMN
-    lost = (widest > _LARGEST_COLUMN) | ((widest > 0) & (widest < least))
+    lost = (widest > _LARGEST_COLUMN) | ((widest > 0) & (widest < _SMALLEST_COLUMN))
     if lost.any():
         column = int(np.argmax(lost))
         raise ValueError(
             f"Got values up to {widest[column]:.2g} in the column at position {column} "
-            f"of X: only between {least:.0e} and {_LARGEST_COLUMN:.0e} does float64 "
-            "compute with them. Multiply the column by a power of ten."
+            f"of X: only between {_SMALLEST_COLUMN:.0e} and {_LARGEST_COLUMN:.0e} does "
+            "float64 compute with them. Multiply the column by a power of ten."
         )
 
 

@@ -120,8 +120,8 @@ def _degree(tree: Tree) -> int | None:
             degree = _degree(a)
             return degree and degree * (2 if name == "sq" else 3)
         case ("mul", a, b):
-            degrees = _degree(a), _degree(b)
-            return None if None in degrees else sum(d or 0 for d in degrees)
+            first, second = _degree(a), _degree(b)
+            return first and second and first + second
     return None
 
 
