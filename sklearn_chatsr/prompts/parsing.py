@@ -337,10 +337,12 @@ class _Reader:
         verb = clause.has(r"\b(?:is|are)\b") and not clause.has(_SO_IS)
         also = clause.has(r"^\s*(?:and\s+)?(?:also\s+)?(?:in|with|for|on|along|by)\b")
         also |= clause.has(_SO_IS)
+        turned = before is not None and before.has(r"\bwithout\b")
+        turned &= clause.has(r"^\s*and\s+with\b")
         if (
             before is not None
             and (before.found or before.shuts_unknown)
-            and not (verb or clause.denied or clause.excluded)
+            and not (verb or turned or clause.denied or clause.excluded)
             and not clause.has(r"^\s*(?:but|just|only|rather)\b")
             and len(clause.words) <= also
         ):
@@ -424,6 +426,8 @@ def _belongs_to(before: str, piece: str) -> bool:
             return any(has(pattern, before) for pattern in changed)
     if marked and re.fullmatch(rf"\s*(?:not\s+)?{reservations.FINE}\s*", piece):
         return True  # "log: not allowed"
+    if marked and not has_mark and re.fullmatch(r"\s*(?:yes|yep|sure)\s*", piece):
+        return True  # "exp: yes"
     if not has_mark and re.search(r"<O\d+>", before) and not has(cues.DENIAL, before):
         # "square roots: none"
         no = f"{cues.DENIAL}|{cues.EXCLUSION}"
