@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
 from sklearn_chatsr.sample_commands import add_sample_commands
-from sklearn_chatsr.table_files import read_table, text_columns
+from sklearn_chatsr.table_files import ROW_LABELS, read_table, text_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,7 +219,13 @@ def _read(options: argparse.Namespace) -> pd.DataFrame:
         raise _InputError(
             f"--separator is {separator!r}, must be one character, or 'tab'."
         )
-    return read_table(options.file, separator, options.decimal)
+    frame = read_table(options.file, separator, options.decimal)
+    if frame.index.name == ROW_LABELS:
+        sys.stderr.write(
+            "chatsr: The first column has no name and is taken for labels of the rows. "
+            "Name it to use it.\n"
+        )
+    return frame
 
 
 def _check_writable(path: Path) -> None:

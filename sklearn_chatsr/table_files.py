@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+ROW_LABELS = "row labels"
 _TEXT = frozenset({".csv", ".tsv", ".txt"})
 
 
@@ -75,7 +76,9 @@ def read_text_table(
     Returns
     -------
     pandas.DataFrame
-        Names of columns are text without blanks around them.
+        Names of columns are text without blanks around them. A first column without a
+        name, as R and pandas write it, is the index, called `ROW_LABELS`; others that
+        have neither a name nor a value are left out.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def read_text_table(
             f"{path.name} has lines with more fields than its header has names. Name "
             "every column in the header, or remove what stands beyond the last one."
         ) from None
-    return _with_plain_names(frame)
+    return _with_plain_names(_without_nameless(frame) if has_header else frame)
 
 
 def text_columns(frame: pd.DataFrame) -> list[str]:
@@ -129,6 +132,14 @@ def _read(path: Path, sep: str, decimal: str, has_header: bool) -> pd.DataFrame:
             # In one go, whole numbers and 1,5 in one column are no cause for a warning.
             low_memory=False,
         )
+
+
+def _without_nameless(frame: pd.DataFrame) -> pd.DataFrame:
+    nameless = [c for i, c in enumerate(frame.columns) if c == f"Unnamed: {i}"]
+    empty = [c for c in nameless if frame[c].isna().all()]
+    labels = [c for c in frame.columns[:1] if c in nameless and c not in empty]
+    frame = frame.drop(columns=empty)
+    return frame.set_index(labels).rename_axis(ROW_LABELS) if labels else frame
 
 
 def _with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:

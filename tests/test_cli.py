@@ -107,6 +107,19 @@ def test_features_and_weights_can_be_chosen(frame, tmp_path, capsys):
     assert "F = 2*mass" in capsys.readouterr().out
 
 
+def test_an_index_that_pandas_wrote_is_told_and_not_used(frame, tmp_path, capsys):
+    frame["F"] = 2 * frame["mass"]
+    result = tmp_path / "result.json"
+    frame.to_csv(tmp_path / "data.csv")
+
+    options = ["--target", "F", "--quiet", "--json", str(result)]
+    status = main(["fit", str(tmp_path / "data.csv"), *options])
+
+    assert status == 0
+    assert json.loads(result.read_text())["features"] == ["mass", "r (m)"]
+    assert "labels of the rows" in capsys.readouterr().err
+
+
 def test_weights_count_in_the_reported_r2(frame, tmp_path, capsys):
     train, test = train_test_split(list(range(60)), test_size=0.25, random_state=0)
     spoiled = [train[0], test[0]]

@@ -7,7 +7,7 @@ import gzip
 import pandas as pd
 import pytest
 
-from sklearn_chatsr.table_files import read_table, read_text_table
+from sklearn_chatsr.table_files import ROW_LABELS, read_table, read_text_table
 
 VALUES = [[1.5, 2.0], [2.5, 4.0]]
 
@@ -63,6 +63,32 @@ def test_a_separator_at_the_end_of_lines_shifts_no_column(tmp_path, text):
 
     assert list(frame.columns) == ["force [N]", "y"]
     assert frame.to_numpy(float).tolist() == VALUES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"","force [N]","y"\n"1",1.5,2\n"2",2.5,4\n',
+        ",force [N],y\n0,1.5,2\n1,2.5,4\n",
+        ";force [N];y;;\nfirst;1,5;2;;\nsecond;2,5;4;;\n",
+    ],
+)
+def test_labels_of_rows_without_a_name_are_no_column(tmp_path, text):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+
+    frame = read_table(path)
+
+    assert list(frame.columns) == ["force [N]", "y"]
+    assert frame.index.name == ROW_LABELS
+    assert frame.to_numpy(float).tolist() == VALUES
+
+
+def test_a_later_column_without_a_name_keeps_its_values(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a,,y\n1,3,2\n2,5,4\n")
+
+    assert read_table(path).to_numpy().tolist() == [[1, 3, 2], [2, 5, 4]]
 
 
 def test_blanks_beside_separators_do_not_count(tmp_path):
