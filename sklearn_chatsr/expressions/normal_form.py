@@ -341,6 +341,8 @@ def _join_conjugates(factors: list[tuple[Node, Number]]) -> list[tuple[Node, Num
         if not (addends and isinstance(exponent, int)):
             continue
         (a, p), (b, q) = addends
+        if _has_open(a) or _has_open(b):
+            continue  # two constants would become one
         other = add_up([(a, p), (b, times(q, -1))])
         if (other, exponent) in factors:
             squares = [(make_product([(a, 2)]), times(p, p))]

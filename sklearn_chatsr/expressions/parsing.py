@@ -93,6 +93,9 @@ def _parse_words(text: str, columns: dict[str, str], bare: set[str]) -> Tree:
             words.append(_Word("variable", columns[name], position))
         elif kind == "name" and found in bare:
             words.append(_Word("variable", columns[found], position))
+        elif kind == "name" and is_variable(found) and found in columns:
+            of = "the column of this name or its position"
+            _fail(text, position, f"{found!r}: {of}? Write `{found}` for the column")
         elif kind == "attribute":
             words.append(_Word("name", found, position))
         else:
@@ -216,7 +219,7 @@ class _Parser:
         _fail(self.text, word.position, what + hint, self.columns)
 
     def _expression(self, binding: int) -> Tree:
-        left = self._operand()
+        left = self._operand(binding)
         while self._next.kind == "sign":
             power = _BINDING.get(self._next.text, -1)
             if power <= binding:
@@ -226,7 +229,8 @@ class _Parser:
         return left
 
     def _binary(self, sign: str, left: Tree, power: int) -> Tree:
-        return (_BINARY[sign], left, self._expression(power))
+        # Behind a quotient no other begins: x1/1/x2 is of x1/1.
+        return (_BINARY[sign], left, self._expression(power + (sign == "/")))
 
     def _raise(self, base: Tree) -> Tree:
         """Read an exponent; a bare 2 or 3 is a square or a cube."""
@@ -244,30 +248,31 @@ class _Parser:
             self._expect("}")
         return ("pow", base, exponent)
 
-    def _operand(self) -> Tree:
+    def _operand(self, binding: int) -> Tree:
+        """Read what a sign may follow; `binding` is that of the sign before it."""
         word = self._next
         if word.kind == "end":
             self._unexpected()
         self.at += 1
         if word.kind == "number":
-            if word.text == "1" and self._accept("/"):
+            if word.text == "1" and binding <= _PRODUCT and self._accept("/"):
                 return ("inv", self._expression(_PRODUCT))
             return self._number(word)
         if word.kind == "variable":
             return word.text
         if word.kind == "name":
             return self._named(word)
-        return self._signed(word)
+        return self._signed(word, max(binding, _SIGN))
 
-    def _signed(self, word: _Word) -> Tree:
+    def _signed(self, word: _Word, binding: int) -> Tree:
         if word.text == "-":
             following = self._next
             if following.kind == "number" and self.words[self.at + 1].text != "^":
                 self.at += 1
                 return self._number(following, sign=-1)
-            return ("neg", self._expression(_SIGN))
+            return ("neg", self._expression(binding))
         if word.text == "+":
-            return self._expression(_SIGN)
+            return self._expression(binding)
         if word.text == "(":
             tree = self._expression(0)
             self._expect(")")

@@ -9,6 +9,7 @@ the same tree. Two conventions make that exact: a bare exponent 2 or 3 is ``sq``
 from __future__ import annotations
 
 import keyword
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -29,6 +30,7 @@ EXACT_DIGITS = 17
 
 # How tightly text binds; an operand that binds less is put in brackets.
 _SUM, _SIGN, _PRODUCT, _POWER, _ATOM = range(1, 6)
+_NAME = re.compile(r"[^\W\d]\w*")
 
 # Names that mean something in a formula and so cannot stand bare for a column.
 ALIASES = {
@@ -88,7 +90,9 @@ def is_bare_label(label: str, token: str) -> bool:
     """Tell whether a column name can stand in a formula without backticks."""
     if is_variable(label):
         return label == token
-    return label.isidentifier() and label not in RESERVED
+    # Of what Python takes for a name, formulas know letters, digits and underscores.
+    plain = label.isidentifier() and _NAME.fullmatch(label) is not None
+    return plain and label not in RESERVED
 
 
 def latex_label(label: str, token: str) -> str:
@@ -106,13 +110,10 @@ def python_names(labels: Sequence[str]) -> list[str]:
     names: dict[int, str] = {}
     for j, (label, name) in enumerate(zip(map(str, labels), read, strict=True)):
         # A column may be called "x2" wherever it stands.
-        plain = is_bare_label(name, variable(j)) or is_variable(label)
-        if (
-            plain
-            and label.isidentifier()
-            and not keyword.iskeyword(name)
-            and counts[name] == 1
-        ):
+        plain = is_variable(label) or all(
+            is_bare_label(text, variable(j)) for text in (label, name)
+        )
+        if plain and not keyword.iskeyword(name) and counts[name] == 1:
             names[j] = label
     taken = set(names.values())
     for j in range(len(labels)):
@@ -164,7 +165,9 @@ class _Notation(ABC):
         """Print a tree and tell how tightly the text binds."""
         if isinstance(tree, float):
             text = self.number(tree)
-            return text, _SIGN if text.startswith("-") else _ATOM
+            if text.startswith("-"):
+                return text, _SIGN
+            return text, _PRODUCT if r"\times" in text else _ATOM
         if isinstance(tree, str):
             return self._leaf(tree)
         name, *arguments = tree

@@ -65,7 +65,7 @@ def canonical_key(expression: Expression) -> Hashable:
     """
     try:
         return normal_form(expression.to_tree())
-    except (ArithmeticFaultError, RecursionError):
+    except (ArithmeticFaultError, OverflowError, RecursionError):
         return expression.tokens, expression.constants
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sklearn_chatsr.expressions import OPERATORS, Expression
 
@@ -17,7 +18,12 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 DATA = Path(os.environ.get("CHATSR_SHARED_DATA", SHARED))
 
 # Names that would break a parser that met them.
-LABELS = ["N", "my col (m/s)", "exec"], ["e", "größe%_^{}`", "x3"], ["C", "sin", "2x"]
+LABELS = (
+    ["N", "my col (m/s)", "exec"],
+    ["e", "größe%_^{}`", "x3"],
+    ["C", "sin", "2x"],
+    ["te\u0301mp", "a·b", "तापमान"],
+)
 
 
 @given(expressions)
@@ -39,6 +45,44 @@ def test_any_column_name_reads_back(labels, expression):
 
     assert Expression.from_infix(infix, labels) == expression
     assert Expression.from_latex(latex, labels) == expression
+
+
+@given(st.data())
+def test_signs_bind_as_in_python(data):
+    """Text as people write it: a sign before any operand, quotients of 1, powers."""
+
+    def text(depth):
+        if not depth:
+            return data.draw(st.sampled_from(["x1", "x2", "1", "2", "1.5"]))
+        sign = data.draw(st.sampled_from(["", "", "-", "+"]))
+        operator = data.draw(st.sampled_from(["+", "-", "*", "/", "**"]))
+        return sign + text(depth - 1) + operator + sign + text(depth - 1)
+
+    source = text(3)
+    try:
+        expected = eval(source, {}, {"x1": 3.0, "x2": 0.5})
+    except (OverflowError, ZeroDivisionError):
+        return
+    assume(isinstance(expected, float) and abs(expected) < 1e100)
+
+    for read in (Expression.from_infix, Expression.from_python):
+        [value] = read(source).evaluate(np.array([[3.0, 0.5]]))
+        assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_name_that_is_also_a_position_takes_backticks():
+    labels = ["x0", "x1", "x2"]
+
+    with pytest.raises(ValueError, match="Write `x1` for the column"):
+        Expression.from_infix("C*x1", labels)
+    assert Expression.from_infix("C*`x1`", labels).variables == (1,)
+
+
+def test_a_base_with_an_exponent_of_ten_has_brackets_in_latex():
+    power = Expression(["pow", "C", "x1"], [1.5e-5])
+
+    assert power.to_latex() == r"\left(1.5 \times 10^{-5}\right)^{x_{1}}"
+    assert Expression.from_latex(power.to_latex()) == power
 
 
 @given(expressions)

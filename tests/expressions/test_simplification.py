@@ -124,6 +124,7 @@ def test_constants_that_say_the_same_are_collapsed(text, simple):
         "log(x1 + C) - log(x1 + C)",
         "min(C*x1, C*x1)",
         "(x1 + C)*(x1 + C)",
+        "(sin(C*x1) - 1)*(sin(C*x1) + 1)",
     ],
 )
 def test_two_open_constants_are_not_taken_for_one(text):
@@ -173,6 +174,12 @@ def test_undefined_arithmetic_stays_undefined(text):
     simple = Expression.from_infix(text).simplify()
 
     assert np.isnan(simple.evaluate(POINTS)).all()
+
+
+def test_numbers_beyond_float64_have_a_key():
+    large = Expression.from_infix("x1 + (1e200)^2")
+
+    assert large.canonical_key() == large.canonical_key()
 
 
 def test_deep_expressions_do_not_fail():
