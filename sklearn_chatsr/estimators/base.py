@@ -24,7 +24,7 @@ from sklearn_chatsr.estimators.validation import (
 )
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.printing import python_names
-from sklearn_chatsr.fitting import ConstantFitter, Optimizer
+from sklearn_chatsr.fitting import ConstantFitter, Optimizer, count_observations
 from sklearn_chatsr.selection import Archive, Candidate
 
 if TYPE_CHECKING:
@@ -281,17 +281,19 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         -------
         pandas.DataFrame
             Columns ``constant``, ``standard_error``, ``low``, ``high``, one row per
-            fitted constant in prefix order. From the Gauss-Newton covariance at the
-            optimum, which takes the form of the formula as given. NaN where the data do
-            not determine a constant.
+            fitted constant in prefix order. By Student's distribution, from the
+            Gauss-Newton covariance at the optimum, which takes the form of the formula
+            as given. NaN where the data do not determine a constant.
         """
         import pandas as pd
-        from scipy.stats import norm
+        from scipy.stats import t
 
         check_is_fitted(self)
         if not 0 < level < 1:
             raise ValueError(f"`level` == {level}, must be between 0 and 1.")
-        margin = norm.ppf(0.5 + level / 2) * self.standard_errors_
+        # One degree of freedom at least, where the errors are NaN.
+        free = max(self._n_observations - len(self.constants_), 1.0)
+        margin = t.ppf(0.5 + level / 2, free) * self.standard_errors_
         return pd.DataFrame(
             {
                 "constant": self.constants_,
@@ -390,7 +392,8 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         y: npt.NDArray[np.float64],
         weight: npt.NDArray[np.float64] | None,
     ) -> None:
-        """Find out how many digits every formula needs in print."""
+        """Find out how many digits every formula needs in print, count the rows."""
+        self._n_observations = count_observations(len(y), weight)
         kept = [*self.candidates_, *self.pareto_front_]
         digits = {
             e: digits_needed(e, X, y, weight)

@@ -59,7 +59,8 @@ def select_columns(
     X = for_forests(X[np.ix_(rows, columns)])
     n_trees = min(_MOST_TREES, _WORK // X.size)
     forest = ExtraTreesRegressor(n_trees, max_depth=8, random_state=seed)
-    forest.fit(X, y, weight)
+    # Trees take a target of nanometres for a constant.
+    forest.fit(X, for_forests(y[:, None]).ravel(), weight)
     order = columns[np.argsort(-forest.feature_importances_, kind="stable")]
     return np.sort(list(dict.fromkeys([*used, *order.tolist()]))[:MAX_VARIABLES])
 

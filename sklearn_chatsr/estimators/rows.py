@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_chatsr.fitting import are_repetitions, count_observations
 from sklearn_chatsr.selection import DescriptionLength, resolution
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,7 +39,8 @@ def merge_rows(
     Returns
     -------
     X : ndarray of shape (n_merged, n_features)
-        Distinct rows, sorted when there are at most 20,000.
+        Distinct rows, or all where weights are no whole numbers; sorted when there are
+        at most 20,000.
     y : ndarray of shape (n_merged,)
         Their targets.
     sample_weight : ndarray of shape (n_merged,) or None
@@ -49,9 +51,13 @@ def merge_rows(
     X, y, weight = X[kept], y[kept], weight[kept]
     if len(y) <= _MERGED_UP_TO:
         rows = np.column_stack([X, y])
-        rows, where = np.unique(rows, axis=0, return_inverse=True)
-        sums = np.bincount(where.ravel(), weights=weight, minlength=len(rows))
-        weight = sums.astype(np.float64)
+        if are_repetitions(weight):
+            rows, where = np.unique(rows, axis=0, return_inverse=True)
+            sums = np.bincount(where.ravel(), weights=weight, minlength=len(rows))
+            weight = sums.astype(np.float64)
+        else:
+            order = np.lexsort((weight, *rows.T[::-1]))
+            rows, weight = rows[order], weight[order]
         X, y = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
     return X, y, None if np.all(weight == 1.0) else weight
 
@@ -126,13 +132,10 @@ def price(
     DescriptionLength
         Prices formulas for these data.
     """
-    n_samples = float(len(y))
-    if sample_weight is not None and np.all(sample_weight == np.rint(sample_weight)):
-        n_samples = float(sample_weight.sum())
     mean = np.average(y, weights=sample_weight)
     floor, ceiling = resolution(y, sample_weight)
     return DescriptionLength(
-        n_samples=n_samples,
+        n_samples=count_observations(len(y), sample_weight),
         variance=float(np.average(np.square(y - mean), weights=sample_weight)),
         floor=floor,
         ceiling=ceiling,

@@ -117,7 +117,7 @@ def checked_weight(
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        None stays None; huge ones are divided by the largest.
+        None stays None; huge and tiny ones are divided by the largest.
 
     Raises
     ------
@@ -139,4 +139,5 @@ def checked_weight(
             UserWarning,
             stacklevel=6,
         )
-    return weight / largest if largest > _LARGEST_WEIGHT else weight
+    fits = 1 / _LARGEST_WEIGHT < largest < _LARGEST_WEIGHT
+    return weight if fits else weight / largest

@@ -14,6 +14,33 @@ _SAMPLE = 128
 # Sorting decides which rows are the same; beyond this many a stride thins them first.
 _MAX_SORTED = 20_000
 _EPS = float(np.finfo(np.float64).eps)
+_MOST_REPETITIONS = 2.0**31
+
+
+def are_repetitions(weight: FloatArray) -> bool:
+    """Tell whether weights say how often rows were seen: whole numbers, none vast.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Positive. Every float64 beyond 2^53 is whole, such as an inverse variance.
+    """
+    return bool(np.all(weight < _MOST_REPETITIONS) and np.all(weight == weight.round()))
+
+
+def count_observations(n_rows: int, weight: FloatArray | None) -> float:
+    """Count rows, with their repetitions where weights tell them.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    """
+    if weight is None or not are_repetitions(weight):
+        return float(n_rows)
+    return float(weight.sum())
 
 
 @dataclass(frozen=True)
@@ -35,6 +62,8 @@ class FitData:
         Weighted variance of the target.
     floor : float
         Share of ``scale**2`` that rounding alone can leave.
+    n_observations : float
+        Number of rows, repetitions counted.
     sample : tuple of ndarray
         The same three arrays for at most 128 rows.
     """
@@ -45,6 +74,7 @@ class FitData:
     scale: float
     variance: float
     floor: float
+    n_observations: float
     sample: tuple[FloatArray, FloatArray, FloatArray]
 
 
@@ -83,6 +113,7 @@ def prepare(
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         raise ValueError("X and y must be finite on every row with a positive weight.")
 
+    n_observations = count_observations(len(y), weight)
     weight = weight / weight.max()
     weight /= weight.sum()
     size = float(np.abs(y).max())
@@ -104,6 +135,7 @@ def prepare(
         scale=scale,
         variance=(spread * size) ** 2,
         floor=(8 * _EPS * root_mean_square / relative) ** 2,
+        n_observations=n_observations,
         sample=(
             np.ascontiguousarray(columns[:, rows]),
             np.ascontiguousarray(y[rows]),

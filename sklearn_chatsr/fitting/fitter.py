@@ -111,9 +111,9 @@ class ConstantFitter:
         self.deadline = deadline
 
     @property
-    def n_samples(self) -> int:
-        """Number of rows with a positive weight."""
-        return len(self.data.y)
+    def n_samples(self) -> float:
+        """Number of rows with a positive weight; whole weights are repetitions."""
+        return self.data.n_observations
 
     @property
     def loss_floor(self) -> float:
@@ -255,6 +255,8 @@ class ConstantFitter:
         ndarray of shape (1 + n_constants, 1 + n_constants) or None
             Row 0 is the residual, in units of ``data.scale``; None when not finite.
         """
+        if expression.constants is None:
+            raise ValueError(f"The constants have no values yet: {expression}.")
         program = Program(expression)
         n = program.n_constants
         G = np.empty((n + 1, n + 1))
@@ -263,7 +265,7 @@ class ConstantFitter:
         kernels = load_kernels()
         ok = kernels.equations(
             kernels.ADDRESSES, program.codes, program.payload,
-            np.array(expression.constants or ()), data.X, data.y, data.root_weight, G,
+            np.array(expression.constants), data.X, data.y, data.root_weight, G,
         )  # fmt: skip
         return G if ok else None
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression, variable
 from sklearn_chatsr.expressions.expression import Tree
+from sklearn_chatsr.fitting import are_repetitions
 from sklearn_chatsr.selection.oscillation import oscillation_bits
 from sklearn_chatsr.selection.usual_forms import usual_form_bits
 
@@ -254,6 +255,7 @@ def shrunken_line(
 
     Or None when no column is worth a coefficient, or numbers are too large.
     """
+    from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import Lasso, LassoCV
     from sklearn.model_selection import KFold, cross_val_predict
@@ -265,7 +267,9 @@ def shrunken_line(
     Z, target = (X[:, used] - centre[used]) / scale[used], (y - level) / height
     params = {"sample_weight": weight}
     folds = KFold(min(_FOLDS, len(y)), shuffle=True, random_state=seed)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    # Weights are for all that is fitted here, whatever the user routes elsewhere.
+    routing = config_context(enable_metadata_routing=False)
+    with warnings.catch_warnings(), np.errstate(all="ignore"), routing:
         warnings.simplefilter("ignore", ConvergenceWarning)
         lasso = LassoCV(alphas=30, cv=5).fit(Z, target, **params)
         again = Lasso(lasso.alpha_)
@@ -304,9 +308,9 @@ def _smooth_values(
 
     times = np.ones(len(y), int)
     if weight is not None:
-        times = np.rint(weight).astype(int)
-        if not np.array_equal(times, weight) or times.sum() > _MOST_REPEATED:
+        if not are_repetitions(weight) or weight.sum() > _MOST_REPEATED:
             return None
+        times = weight.astype(int)
     used, centre, scale = _location_and_scale(X)
     [varies], [level], [height] = _location_and_scale(y[:, None])
     if not used.any() or not varies:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_chatsr.expressions import Expression
+from sklearn_chatsr.fitting import are_repetitions
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,7 +36,7 @@ def left_out_loss(
     y : ndarray of shape (n_samples,), dtype float64
         The target.
     weight : ndarray of shape (n_samples,), optional
-        Positive weights.
+        Positive weights; whole numbers count as repetitions of a row.
 
     Returns
     -------
@@ -81,7 +82,10 @@ def left_out_loss(
         return None
     directions, sizes, _ = np.linalg.svd(slopes, full_matrices=False)
     directions = directions[:, sizes > len(y) * np.finfo(float).eps * sizes[0]]
-    kept = 1.0 - np.sum(np.square(directions), axis=1)
+    levers = np.sum(np.square(directions), axis=1)
+    # What was seen many times is left out once.
+    repeated = weight is not None and are_repetitions(weight)
+    kept = 1.0 - (levers / weight if repeated else levers)
     decides = kept < 1.0 - _DECIDES
     if not decides.any():
         return None

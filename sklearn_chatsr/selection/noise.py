@@ -72,7 +72,7 @@ def is_noise(
 
 
 def for_forests(X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Multiply columns by powers of two, since forests take no more than float32.
+    """Shift and scale columns, since forests take no more than float32.
 
     Parameters
     ----------
@@ -82,13 +82,20 @@ def for_forests(X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_samples, n_features), dtype float64
-        With largest absolute values between a half and one.
+        In the same order, around 0 and at most 1 in size.
 
     Examples
     --------
     >>> float(for_forests(np.array([[3e200], [1e200]])).max()) < 1
     True
     """
+    X = _sized(X)
+    # The seconds of a day are few beside those since 1970.
+    return _sized(X - (X.min(axis=0) + X.max(axis=0)) / 2)
+
+
+def _sized(X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Multiply columns by powers of two, so that the largest are about 1 in size."""
     exponent = np.frexp(np.abs(X).max(axis=0))[1]
     # Some that are too small become zero.
     with np.errstate(under="ignore"):

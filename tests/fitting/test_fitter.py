@@ -238,6 +238,39 @@ def test_standard_errors_are_those_of_linear_regression():
     np.testing.assert_allclose(errors, expected, rtol=1e-8)
 
 
+def test_repetitions_count_in_standard_errors():
+    rng = np.random.default_rng(3)
+    X = rng.integers(0, 3, size=(600, 1)).astype(float)
+    y = X[:, 0] + rng.integers(0, 2, size=600)
+    line = Expression.from_infix("C*x1 + C")
+    rows, weight = np.unique(np.column_stack([X, y]), axis=0, return_counts=True)
+
+    errors = [
+        fitter.standard_errors(fitter.fit(line).expression)
+        for fitter in (
+            ConstantFitter(X, y),
+            ConstantFitter(rows[:, :1], rows[:, 1], weight),
+        )
+    ]
+
+    np.testing.assert_allclose(*errors, rtol=1e-8)
+
+
+def test_vast_weights_are_no_repetitions():
+    weight = np.full(len(X), 2.0**70)
+
+    fitter = ConstantFitter(X, X[:, 0], weight)
+
+    assert fitter.n_samples == len(X)
+
+
+def test_a_formula_without_values_has_no_normal_matrix():
+    fitter = ConstantFitter(X, X[:, 0])
+
+    with pytest.raises(ValueError, match="no values yet"):
+        fitter.evaluate(Expression.from_infix("C*x1"))
+
+
 def test_standard_errors_are_nan_where_the_data_say_nothing():
     fitter = ConstantFitter(X, X[:, 0])
     expression = Expression.from_infix("C*x1 + C*x1 + C").with_constants([1, 0, 0])

@@ -4,6 +4,7 @@ from itertools import chain, repeat
 
 import numpy as np
 import pytest
+from sklearn import config_context
 
 from sklearn_chatsr.expressions import Expression
 from sklearn_chatsr.fitting import ConstantFitter
@@ -352,6 +353,18 @@ def test_of_few_rows_a_line_with_shrunken_coefficients_competes():
     line = dict(zip(shrunken.variables, shrunken.constants, strict=False))
     assert all(abs(b) < abs(slopes[j]) for j, b in line.items())
     assert best_in_general(candidates, X, y, allow=lambda e: False) in known
+
+
+def test_weights_reach_the_shrunken_line_whatever_is_routed():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(40, 3))
+    y = X @ [2.0, 1.0, 0.0] + rng.normal(size=40)
+    weight = rng.uniform(0.5, 2.0, size=40)
+
+    with config_context(enable_metadata_routing=True):
+        routed = shrunken_line(X, y, weight)
+
+    assert routed[0] == shrunken_line(X, y, weight)[0]
 
 
 def test_a_smooth_function_has_a_say_in_what_little_rows_tell():

@@ -42,6 +42,18 @@ def test_weights_are_repetitions(X):
     assert loss == pytest.approx(left_out_loss(formula, X[repeated], y[repeated]))
 
 
+def test_what_was_seen_many_times_decides_nothing():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, size=(400, 1)).astype(float)
+    y = 0.3 + 0.4 * X[:, 0]
+    y[:4] += 0.1
+    rows, weight = np.unique(np.column_stack([X, y]), axis=0, return_counts=True)
+    line = Expression.from_infix("0.4*x1 + 0.3")
+
+    assert left_out_loss(line, X, y) is None
+    assert left_out_loss(line, rows[:, :1], rows[:, 1], weight.astype(float)) is None
+
+
 def test_without_constants_or_values_nothing_is_decided(X):
     y = X[:, 0]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_chatsr.selection import is_noise
+from sklearn_chatsr.selection.noise import for_forests
 
 
 @pytest.fixture
@@ -32,6 +33,16 @@ def test_the_size_of_the_residual_does_not_matter(X):
 
     assert not is_noise(X, 1e-200 * residual)
     assert not is_noise(X, 1e200 * residual)
+
+
+def test_columns_keep_their_differences_in_float32():
+    seconds = 1.7e9 + np.arange(60.0)
+
+    columns = for_forests(np.column_stack([seconds, 1e-300 * seconds, 0 * seconds]))
+
+    single = columns.astype(np.float32)
+    assert [len(np.unique(column)) for column in single.T] == [60, 60, 1]
+    assert np.abs(columns).max() <= 1.0
 
 
 def test_few_rows_and_values_that_are_not_finite_tell_nothing(X):
