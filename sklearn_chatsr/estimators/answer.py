@@ -62,7 +62,8 @@ def refit_on_all(
     """
     rows = np.arange(len(table))
     final = Archive(table.price(rows), archive.per_complexity)
-    finalists = {c.expression: c for c in archive.pareto_front()}
+    front = archive.pareto_front()
+    finalists = {c.expression: c for c in front}
     for candidate in sorted(archive, key=lambda c: c.bits):
         if len(finalists) >= _FINALISTS:
             break
@@ -76,7 +77,12 @@ def refit_on_all(
         expression = candidate.expression
         late = time.monotonic() > limit
         if late and len(final) and not quick:
-            break
+            # There is one of every size all the same, judged on fewer rows.
+            if candidate in front:
+                final.add(
+                    expression, candidate.loss, candidate.source, candidate.seconds
+                )
+            continue
         loss = table.loss(expression)
         # The best one gets the constants of all rows even when the time is over, and
         # what takes no search for them.

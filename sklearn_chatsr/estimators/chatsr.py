@@ -14,7 +14,6 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_chatsr.estimators.answer import polish
 from sklearn_chatsr.estimators.base import BaseSymbolicRegressor
 from sklearn_chatsr.estimators.columns import move, on_columns, select_columns
 from sklearn_chatsr.estimators.effort import (
@@ -38,7 +37,7 @@ from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
 from sklearn_chatsr.prompts.constraints import least_size
-from sklearn_chatsr.proposers import RefinementProposer
+from sklearn_chatsr.proposers import BasisProposer, RefinementProposer
 from sklearn_chatsr.selection import Selection
 from sklearn_chatsr.selection.archive import CREDIBLE
 
@@ -276,6 +275,8 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             rounds = [next((names for names in rounds if names), [])]
         # What is loaded once per process is not counted.
         load_kernels()
+        if any("basis" in names for names in rounds):
+            BasisProposer.load()
         if self.constant_optimizer != "lm":
             load_starts()
         if {name for names in rounds for name in names} == {"model"}:
@@ -313,9 +314,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
             prompt=prompt,
             verbose=self.verbose,
         )
-        chosen, self.standard_errors_ = polish(
-            search.choose(archive), archive, search.table, search.limit, rules
-        )
+        chosen, self.standard_errors_ = search.finish(archive)
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
         self.expression_ = on_columns(chosen.expression, columns)

@@ -32,6 +32,7 @@ BASELINE = "baseline"
 _SPELLED_PER_BATCH = 4
 # Share of the variance that a law misses before its constants are fitted.
 _NEARLY_EXACT = 1e-6
+_AS_GOOD = 1.0 + 1e-6  # times a loss
 _ROWS_PER_CONSTANT = 50  # with fewer, a formula is fitted on more rows
 
 
@@ -248,9 +249,11 @@ class Intake:
         lower = unaliased(expression, self._steps)
         if lower == expression:
             return expression, loss
-        # Digits that are lost in a high frequency come back.
+        # Digits that are lost in a high frequency come back; a grid that is off zero
+        # takes a phase that the formula may not have.
         fit = self._fitter.fit(lower, start=lower.constants)
-        if fit.failed:
+        as_good = fit.loss <= _AS_GOOD * loss or self.archive.cost.at_floor(fit.loss)
+        if fit.failed or not as_good:
             return expression, loss
         return fit.expression.simplify(), fit.loss
 

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,11 @@ import numpy.typing as npt
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
-from sklearn_chatsr.estimators.answer import choose_in_general, refit_on_all
+from sklearn_chatsr.estimators.answer import (
+    choose_in_general,
+    polish,
+    refit_on_all,
+)
 from sklearn_chatsr.estimators.intake import BASELINE, Intake
 from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rounded import SignificantDigits
@@ -204,12 +209,7 @@ class Search:
         ValueError
             If nothing was found that obeys the constraints.
         """
-        # Many small matrices: threads of BLAS would wait for each other, for seconds
-        # where a core is busy otherwise.
-        one_thread = threadpool_limits(1, user_api="blas")
-        # Formulas that overflow on some rows are no news.
-        quiet = np.errstate(all="ignore")
-        with one_thread, quiet, ProgressBar(self.verbose, "formulas") as progress:
+        with _alone(), ProgressBar(self.verbose, "formulas") as progress:
             try:
                 self._take(_baselines(self.table.X), BASELINE, progress)
                 # The archive may drop some of them.
@@ -238,16 +238,15 @@ class Search:
             except KeyboardInterrupt:
                 if not len(self.archive):
                     raise
-                self.interrupted = True
-                logger.warning("Interrupted: keeping the best formula so far.")
-            except (ArithmeticError, LookupError, np.linalg.LinAlgError) as error:
+                self._note_interrupt()
+            except Exception as error:
                 if not len(self.archive):
                     raise
                 warnings.warn(
                     f"The search ended early ({type(error).__name__}: {error}) and "
                     "keeps the best formula so far. Please report it with the data.",
                     RuntimeWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
         if self.precision is not None:
             return self.archive
@@ -256,8 +255,12 @@ class Search:
         if len(self.rows.fit) == len(self.table):
             return self.archive
         rules = self.settings.constraints
-        self._baselines = refit_on_all(self._baselines, self.table, self.limit)
-        return refit_on_all(self.archive, self.table, self.limit, rules)
+        try:
+            self._baselines = refit_on_all(self._baselines, self.table, self.limit)
+            return refit_on_all(self.archive, self.table, self.limit, rules)
+        except KeyboardInterrupt:
+            self._note_interrupt()
+            return self.archive
 
     def _search(
         self,
@@ -422,6 +425,35 @@ class Search:
             self.precision = self._rounding.weight
         return self.precision is not None
 
+    def finish(self, archive: Archive) -> tuple[Candidate, npt.NDArray[np.float64]]:
+        """Choose the answer, and give its constants their last digits.
+
+        Parameters
+        ----------
+        archive : Archive
+            What `run` gave.
+
+        Returns
+        -------
+        chosen : Candidate
+            As `choose` gives it, after `polish`; the best of the archive after Ctrl-C.
+        standard_errors : ndarray of shape (n_constants,)
+            Of its constants.
+        """
+        rules = self.settings.constraints
+        with _alone():
+            try:
+                chosen = self.choose(archive)
+                return polish(chosen, archive, self.table, self.limit, rules)
+            except KeyboardInterrupt:
+                self._note_interrupt()
+                best = archive.best(self.settings.selection)
+                return best, self.table.fitter().standard_errors(best.expression)
+
+    def _note_interrupt(self) -> None:
+        self.interrupted = True
+        logger.warning("Interrupted: keeping the best formula so far.")
+
     def choose(self, archive: Archive, thorough: bool = True) -> Candidate:
         """Choose the answer.
 
@@ -511,6 +543,17 @@ def run_search(
         settings = replace(settings, max_time=left)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Compute in one thread, and without a word about formulas that overflow.
+
+    Many small matrices: threads of BLAS would wait for each other, for seconds where a
+    core is busy otherwise.
+    """
+    with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
+        yield
+
+
 def _unharmed(
     name: str, batches: Iterator[Sequence[Expression]]
 ) -> Iterator[Sequence[Expression]]:
@@ -519,7 +562,7 @@ def _unharmed(
         # Not "yield from", which would close them when a turn ends.
         for batch in batches:  # noqa: UP028
             yield batch
-    except (ArithmeticError, LookupError, np.linalg.LinAlgError) as error:
+    except Exception as error:
         warnings.warn(
             f"The proposer {name!r} ended early ({type(error).__name__}: {error}); the "
             "others went on. Please report it with the data, or leave this one out by "

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+import sklearn_chatsr.estimators.search as chatsr_search
 from sklearn_chatsr import ChatSRRegressor
 from sklearn_chatsr.estimators.answer import refit_on_all
 from sklearn_chatsr.estimators.effort import EFFORTS, PROPOSERS
@@ -215,6 +216,7 @@ def test_a_long_law_ends_the_search_if_it_is_a_polynomial(law, asked):
     [
         ZeroDivisionError("float division by zero"),
         IndexError("index 3 is out of bounds, not by zero"),
+        TypeError("Improper input: N by zero"),
     ],
 )
 def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search, error):
@@ -235,6 +237,50 @@ def test_an_accident_of_a_proposer_is_told_and_the_others_go_on(search, error):
 
     assert told == [("b", "1.5*x2^2")]
     assert "hurt" in {candidate.source for candidate in archive}
+
+
+def test_ctrl_c_at_the_end_keeps_what_was_found(monkeypatch):
+    X = np.random.default_rng(0).uniform(1, 3, size=(2_000, 1))
+    noise = np.random.default_rng(1).normal(0, 0.1, 2_000)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    for module, name in ((chatsr_search, "refit_on_all"), (Search, "choose")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, stop)
+            model = ChatSRRegressor(proposers=("templates",), max_time=2)
+            model.fit(X, 3.3 * X[:, 0] + noise)
+
+        assert model.interrupted_
+        assert model.score(X, 3.3 * X[:, 0]) > 0.99
+        assert len(model.standard_errors_) == len(model.constants_)
+
+
+def test_late_formulas_of_many_rows_keep_one_of_every_size():
+    X = np.random.default_rng(0).uniform(1, 3, size=(60_000, 1))
+    y = X[:, 0] ** 2 + np.random.default_rng(1).normal(size=60_000)
+    table = Table(X, y)
+    archive = Archive(table.price(np.arange(4_000)))
+    for text in ("x1", "x1^2", "3.8*x1 - 3.7"):
+        formula = Expression.from_infix(text)
+        archive.add(formula, table.loss(formula), "a", 0.0)
+
+    final = refit_on_all(archive, table, time.monotonic() - 1)
+
+    assert final.best(1).complexity == 1
+
+
+def test_a_lower_frequency_is_taken_only_where_it_says_the_same():
+    # The grid begins between two multiples of its step.
+    X = 0.25 + np.arange(60.0)[:, None]
+    search = Search(
+        Table(X, np.sin(5.0 * X[:, 0])), settings=SearchSettings(), labels=["x1"]
+    )
+
+    search.intake.take([Expression.from_infix("sin(5.0*x1)")], "a")
+
+    assert search.archive.best("r2").fvu < 1e-20
 
 
 def test_a_numerical_accident_of_the_search_loses_nothing(search, monkeypatch):

@@ -19,6 +19,18 @@ def drawn(n_columns, low=0.5, high=3.0):
     return np.random.default_rng(0).uniform(low, high, (300, n_columns))
 
 
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(7, 3), (13, 6), (24, 4)])
+def test_few_rows_do_not_ask_for_more_exponents_than_they_have(n_rows, n_columns):
+    # So few are told twice, and fitted all.
+    X = np.tile(drawn(n_columns)[:n_rows], (2, 1))
+    y = 3 + X[:, 0] * np.log(X[:, 1]) + X[:, 2] ** 1.5
+
+    task = Task(Columns.of(X), y, lambda tree: [tree], n_rows, 12)
+
+    with np.errstate(all="ignore"):
+        list(grown_sums_of_powers(task, lambda: False))
+
+
 @pytest.mark.parametrize(
     ("text", "n_columns"),
     [

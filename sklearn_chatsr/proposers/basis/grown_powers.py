@@ -69,6 +69,8 @@ def grown_sums_of_powers(
         for n_terms in range(1, _MOST_TERMS + 1):
             if out_of_time():
                 return
+            if n_terms * (1 + len(columns)) > len(target):
+                break
             starts = _starts(powers, logs, target, listed, monomials)
             fits = [_fitted(start, logs, target) for start in starts]
             left, powers = min(fits, key=lambda fit: fit[0])

@@ -138,6 +138,14 @@ def best_pairs(
     ]
 
 
+def load_pairs() -> None:
+    """Compile what `best_pairs` runs, or load it, before a time begins."""
+    for kind in (np.float32, np.float64):
+        # Parts of an array are compiled apart from whole ones.
+        for inner in (np.zeros((2, 2), kind), np.zeros((2, 3), kind)[:, 1:]):
+            _row_best(np.eye(2, dtype=kind), inner, kind(1.0), inner)
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _row_best(gram: Any, inner: Any, slack: Any, best: Any) -> None:
     """R2 of the best partner of every row: (a^2 + b^2 - 2abg) / (1 - g^2)."""

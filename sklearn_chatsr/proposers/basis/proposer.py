@@ -23,6 +23,7 @@ from sklearn_chatsr.proposers.basis.first_look import (
 )
 from sklearn_chatsr.proposers.basis.kinks import kinks
 from sklearn_chatsr.proposers.basis.open_constants import look_for_open_constants
+from sklearn_chatsr.proposers.basis.pairs import load_pairs
 from sklearn_chatsr.proposers.basis.reductions import Remainder, reduced
 from sklearn_chatsr.proposers.basis.separable import separable
 from sklearn_chatsr.proposers.basis.slopes import reduced_by_slopes
@@ -31,6 +32,7 @@ from sklearn_chatsr.proposers.basis.stages import search_stages
 from sklearn_chatsr.proposers.basis.task import Task
 from sklearn_chatsr.proposers.basis.terms import Array, Columns, ordinary_scale
 from sklearn_chatsr.proposers.basis.trees import with_factors
+from sklearn_chatsr.proposers.basis.triples import load_triples
 from sklearn_chatsr.proposers.basis.varying import varying
 from sklearn_chatsr.proposers.protocol import Problem
 from sklearn_chatsr.proposers.templates import curves_of
@@ -82,6 +84,12 @@ class BasisProposer:
 
     def __init__(self, n_candidates: int = 40) -> None:
         self.n_candidates = n_candidates
+
+    @staticmethod
+    def load() -> None:
+        """Compile what a search runs, or load it, before its time begins."""
+        load_pairs()
+        load_triples()
 
     def propose(
         self, problem: Problem, rng: np.random.Generator

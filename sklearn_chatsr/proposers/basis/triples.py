@@ -76,6 +76,14 @@ def best_triples(
     return found
 
 
+def load_triples() -> None:
+    """Compile what `best_triples` runs, or load it, before a time begins."""
+    for n_targets in (1, 2):  # parts of an array are compiled apart from whole ones
+        inner, left = np.zeros((n_targets, 3)), np.zeros((n_targets, 3, 3))
+        third = np.zeros((n_targets, 3, 3), np.int32)
+        _best_third(0, np.eye(3), inner, np.ones(3), left[:, 0], third[:, 0])
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _best_third(
     i: int, gram: Any, inner: Any, weight: Any, left: Any, third: Any

@@ -34,6 +34,22 @@ def test_a_body_that_is_read_back_is_the_same_form(text):
     assert read.skeleton().canonical_key() == formula.skeleton().canonical_key()
 
 
+def test_names_that_formulas_use_themselves_are_shown():
+    body = body_of(Expression.from_infix("2.5*x1*x2"), ["C", "power"])
+
+    assert body == "return params[0]*C*power"
+
+
+def test_a_step_that_was_shown_is_a_step_again():
+    step = translate(
+        "return np.where(x > params[0], params[1], 0)", inputs=["x"], n_parameters=4
+    ).expression.skeleton()
+
+    read = translate(body_of(step, ["x"]), inputs=["x"], n_parameters=4).expression
+
+    assert read.skeleton() == step
+
+
 def test_prompts_show_the_better_program_last_with_its_failures():
     worse = Member(Expression.from_infix("2.0*x1"), 5.0, 0.5, 1.0)
     better = Member(Expression.from_infix("sin(x1)"), 1.0, 0.01, 0.1)

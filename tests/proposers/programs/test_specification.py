@@ -105,6 +105,7 @@ def test_the_short_form_gives_meanings_and_units():
         ("{variables: {x: a}, n_parameters: many}", "'many', not a number"),
         ("{variables: {x: a}, target: [1]}", "`target` must be one"),
         ("{variables: {2x: a}}", "'2x' cannot name a variable"),
+        ("{variables: {x: a}, target: x}", "'x' is the target and a variable"),
     ],
 )
 def test_faults_of_the_short_form_are_named(text, message):
@@ -132,6 +133,31 @@ def test_any_column_names_become_distinct_identifiers():
     assert len(read) == len(columns)
     assert all(name.isidentifier() for name in names)
     Specification.from_columns(columns)  # accepts them all
+
+
+def test_names_that_can_stay_do_not_change_places():
+    names = identifiers(["x_", "_t", "a b", "x", "a_b"])
+
+    assert names == ["x_", "_t", "a_b_2", "x", "a_b"]
+
+
+def test_empty_entries_say_nothing():
+    spec = parse_yaml(
+        "description:\nvariables: {x: {meaning: , unit: }}\ntarget: {y: }"
+    )
+
+    assert spec.description == ""
+    assert spec.variables == (InputVariable("x"),)
+
+
+def test_marks_and_encodings_of_editors_are_known(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text("variables: {x: a}", encoding="utf-8-sig")
+    assert read_specification(path).names == ("x",)
+
+    path.write_text("variables: {x: Länge}", encoding="latin-1")
+    with pytest.raises(ValueError, match="is not in UTF-8"):
+        read_specification(path)
 
 
 def test_meanings_of_unknown_columns_are_refused():
