@@ -131,7 +131,9 @@ def _places(
     """Give the positions of the inputs and of the target."""
     header, names = list(frame.columns), list(specification.names)
     target = specification.target.name
-    found = [name for name in (*names, target) if name in header]
+    found = [name for name in names if name in header]
+    if target in header and target not in names:
+        found.append(target)
     others = [name for name in header if name not in names]
     # Specifications of LLM-SR do not name the target.
     if found == names and target == _UNNAMED_TARGET and len(others) == 1:

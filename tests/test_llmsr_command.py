@@ -77,6 +77,21 @@ def test_columns_are_known_by_their_names_wherever_they_are(files, capsys, heade
     assert "v = v0*exp(-0.7*t)" in capsys.readouterr().out
 
 
+def test_an_input_may_be_called_y(tmp_path, capsys):
+    X = np.random.default_rng(0).uniform(1, 2, size=(60, 2))
+    frame = pd.DataFrame({"x": X[:, 0], "y": X[:, 1], "z": 3 * X[:, 0] * X[:, 1]})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    (tmp_path / "spec.yaml").write_text(
+        "variables: {x: , y: }\nseed: return params[0]*x*y"
+    )
+
+    words = [str(tmp_path / "spec.yaml"), "--data", str(tmp_path / "data.csv")]
+    status = main(["llmsr", *words, "--n-samples", "4", "--quiet"])
+
+    assert status == 0
+    assert "z = 3*x*y" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("header", [["t", "u", "v"], ["a", "b", "v"], ["t", "v0", "w"]])
 def test_a_file_with_some_of_the_names_is_refused(files, capsys, header):
     frame = pd.read_csv(files / "train.csv")

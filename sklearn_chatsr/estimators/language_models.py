@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sklearn_chatsr.llm.protocol import LanguageModel
+from sklearn_chatsr.llm.protocol import LanguageModel, answer_mode
 from sklearn_chatsr.proposers.programs.specification import Specification
 
 _ALLOWED = (
@@ -63,9 +63,7 @@ def default_prefill(model: LanguageModel | None) -> str:
     Small models write prose or a docstring where nothing leads them on. Chat models
     and grammars write the body from its start.
     """
-    grammar = "grammar" in (getattr(model, "extra_body", None) or {})
-    completes = getattr(model, "mode", None) == "completion"
-    return "    return " if completes and not grammar else ""
+    return "    return " if answer_mode(model) == "completion" else ""
 
 
 def _make(
@@ -83,9 +81,7 @@ def _make(
     if name.startswith(("http://", "https://")):
         from sklearn_chatsr.llm.http import HTTPLanguageModel
 
-        if params.get("mode", "completion") == "completion":
-            # What follows a body is not needed.
-            params.setdefault("stop", ("\n\n", "\ndef "))
+        _stop_after_body(params)
         if params.pop("constrained", False):
             from sklearn_chatsr.llm import program_grammar
 
@@ -99,4 +95,11 @@ def _make(
         )
     from sklearn_chatsr.llm.local import LocalLanguageModel
 
+    _stop_after_body(params)
     return LocalLanguageModel(name, **params)
+
+
+def _stop_after_body(params: dict[str, Any]) -> None:
+    """End what continues a prompt where a body is over: the rest is not needed."""
+    if params.get("mode", "completion") == "completion":
+        params.setdefault("stop", ("\n\n", "\ndef "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,10 +28,15 @@ from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
 from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
 from sklearn_chatsr.fitting import Optimizer, warm_up
+from sklearn_chatsr.llm import LocalLanguageModel
+from sklearn_chatsr.prompts import Constraints, Property
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
 from sklearn_chatsr.proposers.programs.scoring import Scorer
 from sklearn_chatsr.proposers.programs.search import ProgramSearch, ProgramSettings
-from sklearn_chatsr.proposers.programs.specification import Specification
+from sklearn_chatsr.proposers.programs.specification import (
+    Specification,
+    identifiers,
+)
 from sklearn_chatsr.selection import Selection
 from sklearn_chatsr.selection.archive import CREDIBLE
 
@@ -49,11 +55,12 @@ class LLMSRRegressor(BaseSymbolicRegressor):
 
     Parameters
     ----------
-    language_model : str or None, default="grammar"
+    language_model : str, LanguageModel or None, default="grammar"
         Who writes the programs: ``"grammar"`` draws them without any language model;
         ``"http://..."`` is an OpenAI-compatible server (``chatsr serve-llm`` starts
         one); ``"replay:file.jsonl"`` repeats a record; anything else is the folder or
-        the GGUF file of a local model. None leaves everything to mutations.
+        the GGUF file of a local model. An object with a method ``complete`` is
+        taken as it is. None leaves everything to mutations.
     language_model_params : dict, optional
         Settings of the back-end, such as ``{"model": "qwen", "temperature": 0.8}``.
         Keys of servers come from the environment, never from here.
@@ -123,7 +130,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         fewer would change the prediction.
     report_ : dict
         ``n_samples``, ``n_valid``, ``share_valid``, ``reasons`` (a count for each
-        reason why a sample was not used), ``n_fits``, ``seconds``.
+        reason why a sample was not used), ``n_tokens``, ``n_fits``, ``seconds``.
     samples_ : list of Sample
         What the model wrote and what became of it, and the mutations that improved an
         island. `samples_table` shows them.
@@ -250,13 +257,22 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         LanguageModelError
             If the language model gives nothing from the first prompt on. When it fails
             later, a warning says so and the best formula so far is the answer.
+        ValueError
+            If nothing would write programs: no language model, mutation or
+            `initial_program`.
         TypeError
             If `variable_descriptions` holds something else than text.
         """
         X, y, weight = self._validated(X, y, sample_weight)
+        writers = (self.language_model, self.initial_program)
+        if writers == (None, None) and not (self.mutation and not self.published):
+            raise ValueError(
+                "Nothing writes programs: `language_model` and `initial_program` are "
+                "None, and there is no mutation. Give one of them."
+            )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, y, weight = merge_rows(X, y, weight)
-        columns = select_columns(X, y, weight, seed)
+        columns = select_columns(X, y, weight, seed, self._named_by_seed())
         searched = np.ascontiguousarray(X[:, columns])
         specification = self._specification(columns)
         model = make_language_model(
@@ -264,6 +280,8 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         )
         log = SampleLog(self.log_path, fingerprint(searched, y, weight, specification))
         warm_up()
+        if isinstance(model, LocalLanguageModel):
+            model.load()
         started = time.monotonic()
         max_time = float(self.max_time)
         limit = started + max_time
@@ -307,7 +325,12 @@ class LLMSRRegressor(BaseSymbolicRegressor):
                 ),
             )
             search.run()
-            archive, chosen = scorer.finish("r2" if self.published else self.selection)
+            rule = "r2" if self.published else self.selection
+            try:
+                archive, chosen = scorer.finish(rule)
+            except KeyboardInterrupt:
+                search.interrupted = True
+                archive, chosen = scorer.archive, scorer.archive.best(rule)
         self.standard_errors_ = scorer.standard_errors(chosen.expression)
         self.selected_features_ = columns
         self.interrupted_ = search.interrupted
@@ -367,6 +390,13 @@ class LLMSRRegressor(BaseSymbolicRegressor):
     def _label(self, column: int) -> str:
         names = getattr(self, "feature_names_in_", None)
         return variable(column) if names is None else str(names[column])
+
+    def _named_by_seed(self) -> Constraints:
+        """Ask for the columns that the initial program names."""
+        words = re.findall(r"\w+", self.initial_program or "")
+        names = identifiers([self._label(j) for j in range(self.n_features_in_)])
+        named = [variable(j) for j, name in enumerate(names) if name in words]
+        return Constraints(tuple(Property("uses", (name,)) for name in named))
 
     def _specification(self, columns: npt.NDArray[np.intp]) -> Specification:
         labels = [self._label(j) for j in columns]

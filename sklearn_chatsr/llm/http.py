@@ -261,7 +261,7 @@ class HTTPLanguageModel:
                 raw = _read_until(response, deadline)
         except urllib.error.HTTPError as error:
             with error:
-                text = _message(error.read(2000).decode("utf-8", "replace"))
+                text = _message(_beginning(error))
             if key:
                 text = text.replace(key, "***")
             raise _RequestError(
@@ -295,6 +295,11 @@ class HTTPLanguageModel:
             raise LanguageModelError(
                 f"The environment variable {self.api_key_env!r} is not set. Put the "
                 "key of the server into it, or pass `api_key_env=None`."
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise LanguageModelError(
+                f"The key in the environment variable {self.api_key_env!r} has line "
+                "breaks or characters that no header may hold."
             )
         return key
 
@@ -334,6 +339,14 @@ def _read_until(response: Any, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
     return b"".join(parts)
+
+
+def _beginning(error: urllib.error.HTTPError) -> str:
+    """Read what comes with a status, as far as it comes."""
+    try:
+        return error.read(2000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        return ""
 
 
 def _message(text: str) -> str:

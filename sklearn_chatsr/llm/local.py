@@ -98,6 +98,17 @@ class LocalLanguageModel:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _loaded=None, _lock=threading.Lock())
 
+    def load(self) -> None:
+        """Load the weights, as the first request else does.
+
+        Raises
+        ------
+        LanguageModelError
+            If the model cannot be loaded.
+        """
+        with self._lock:
+            self._load()
+
     def complete(
         self, prompt: str, n: int, *, seed: int | None = None
     ) -> list[Completion]:

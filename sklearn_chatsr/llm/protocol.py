@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,20 @@ class LanguageModelError(RuntimeError):
     It ends a run: a refused key, a server that stays dead after the allowed retries,
     answers that are no answers. One bad text among good ones is no such error.
     """
+
+
+def answer_mode(model: Any) -> str | None:
+    """Tell how a model answers: "completion", "chat", or None where it has no mode.
+
+    Parameters
+    ----------
+    model : LanguageModel or None
+        With a grammar it writes bodies from their start, which is no mode either.
+    """
+    if "grammar" in (getattr(model, "extra_body", None) or {}):
+        return None
+    mode: str | None = getattr(model, "mode", None)
+    return mode
 
 
 class LanguageModel(Protocol):

@@ -7,16 +7,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sklearn_chatsr.llm.protocol import Completion, LanguageModel, LanguageModelError
+from sklearn_chatsr.llm.protocol import (
+    Completion,
+    LanguageModel,
+    LanguageModelError,
+    answer_mode,
+)
 
 
 class RecordingLanguageModel:
     """A language model whose requests and answers are written to a file.
 
-    One line of JSON a request: ``model``, ``prompt``, ``n``, ``seed``, ``answers``
-    (each with ``text`` and ``n_tokens``), ``seconds``, or ``error`` instead of the
-    answers. Lines are appended and flushed one by one, so an interrupted run keeps what
-    it has seen.
+    One line of JSON a request: ``model``, ``prompt``, ``n``, ``seed``, ``mode`` (how
+    the model answers, None where that does not matter), ``answers`` (each with ``text``
+    and ``n_tokens``), ``seconds``, or ``error`` instead of the answers. Lines are
+    appended and flushed one by one, so an interrupted run keeps what it has seen.
 
     Parameters
     ----------
@@ -50,13 +55,19 @@ class RecordingLanguageModel:
         self.model = model
         self.path = Path(path)
         self.name = model.name
+        self.mode = answer_mode(model)
+
+    @property
+    def last_trouble(self) -> str | None:
+        """Why the latest request was not answered yet, where the model tells."""
+        return getattr(self.model, "last_trouble", None)
 
     def complete(
         self, prompt: str, n: int, *, seed: int | None = None
     ) -> list[Completion]:
         """Ask the model and write the answers; see `LanguageModel.complete`."""
         line: dict[str, Any] = {"model": self.name, "prompt": prompt, "n": n}
-        line["seed"] = seed
+        line |= {"seed": seed, "mode": self.mode}
         began = time.perf_counter()
         try:
             completions = self.model.complete(prompt, n, seed=seed)
@@ -108,7 +119,9 @@ class ReplayLanguageModel:
         self.match = match
         self.name = f"replay of {self.path.name}"
         self._waiting: dict[Any, list[list[Completion]]] = {}
-        for prompt, n, seed, answers in _read_record(self.path):
+        self.mode: str | None = None
+        for mode, prompt, n, seed, answers in _read_record(self.path):
+            self.mode = mode
             key = (prompt, n, seed) if match == "request" else None
             self._waiting.setdefault(key, []).append(answers)
         for queue in self._waiting.values():
@@ -137,7 +150,7 @@ class ReplayLanguageModel:
 
 def _read_record(
     path: Path,
-) -> list[tuple[str, int, int | None, list[Completion]]]:
+) -> list[tuple[str | None, str, int, int | None, list[Completion]]]:
     if not path.is_file():
         raise ValueError(
             f"No record {str(path)!r}. Pass the file that RecordingLanguageModel wrote."
@@ -154,7 +167,8 @@ def _read_record(
             answers = [
                 Completion(str(a["text"]), a.get("n_tokens")) for a in entry["answers"]
             ]
-            found.append((entry["prompt"], entry["n"], entry["seed"], answers))
+            asked = (entry["prompt"], entry["n"], entry["seed"])
+            found.append((entry.get("mode"), *asked, answers))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if number == len(lines):
                 break

@@ -158,6 +158,18 @@ def test_a_model_that_dies_later_costs_a_warning_only(decay):
     assert np.isfinite(model.predict(X)).all()
 
 
+def test_any_failure_of_a_model_keeps_what_was_found(decay):
+    X, y = decay
+    scripted = Scripted(["    return t"] * 4, RuntimeError("out of memory"))
+
+    with pytest.warns(RuntimeWarning, match=r"RuntimeError: out of memory"):
+        model = LLMSRRegressor(
+            language_model=scripted, n_samples=40, random_state=0
+        ).fit(X, y)
+
+    assert np.isfinite(model.predict(X)).all()
+
+
 def test_a_model_that_is_dead_from_the_start_is_an_error(decay):
     with pytest.raises(LanguageModelError, match="wrong key"):
         LLMSRRegressor(language_model=Scripted(LanguageModelError("wrong key"))).fit(
@@ -496,9 +508,33 @@ def test_the_body_that_is_given_takes_part(decay):
     assert model.score(X, y) > 1 - 1e-12
 
 
+def test_a_body_without_values_is_told(decay):
+    X, y = decay
+    body = "return params[0]*np.log(-t*t)"
+
+    with pytest.warns(UserWarning, match="The initial program is left out"):
+        LLMSRRegressor(
+            language_model=None, mutation=False, n_samples=4, initial_program=body
+        ).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:X has 14 columns")
+def test_columns_of_the_body_that_is_given_are_searched():
+    X = np.random.default_rng(0).uniform(1, 4, size=(150, 14))
+    names = [f"c{j}" for j in range(14)]
+    body = "return params[0]*c13 + params[1]*c2"
+
+    model = LLMSRRegressor(
+        language_model=None, mutation=False, n_samples=4, initial_program=body
+    ).fit(pd.DataFrame(X, columns=names), X[:, :10].sum(axis=1))
+
+    assert {2, 13} <= set(model.selected_features_)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
+        ({"language_model": None, "mutation": False}, "Nothing writes programs"),
         ({"language_model": "/no/such/folder"}, "is no file or folder. Allowed"),
         ({"language_model": 3}, "`language_model` == 3. Allowed"),
         ({"language_model_params": {"colour": 1}}, "does not suit 'grammar'"),

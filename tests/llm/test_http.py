@@ -200,6 +200,16 @@ def test_a_missing_key_is_named(monkeypatch):
         HTTPLanguageModel("http://127.0.0.1:1", api_key_env="SOME_KEY").complete("", 1)
 
 
+@pytest.mark.parametrize("key", ["very\nsecret", "gehe\u00efm"])
+def test_a_key_that_no_header_holds_is_not_shown(monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+
+    with pytest.raises(LanguageModelError, match="line breaks") as caught:
+        HTTPLanguageModel("http://127.0.0.1:1", api_key_env="SOME_KEY").complete("", 1)
+
+    assert key not in str(caught.value)
+
+
 def test_the_key_does_not_follow_a_redirect(monkeypatch):
     monkeypatch.setenv("SOME_KEY", "very-secret")
     with MisbehavingServer(as_asked) as other:

@@ -12,6 +12,7 @@ from sklearn_chatsr.llm import (
     RecordingLanguageModel,
     ReplayLanguageModel,
 )
+from tests.llm.misbehaving_server import MisbehavingServer, as_asked
 
 
 @pytest.fixture
@@ -44,6 +45,26 @@ def test_the_same_request_gets_its_answers_one_after_the_other(tmp_path):
         model.complete("p", 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "mode"),
+    [
+        ({}, "completion"),
+        ({"mode": "chat"}, "chat"),
+        ({"extra_body": {"grammar": "root ::= 'x'"}}, None),
+    ],
+)
+def test_record_and_replay_answer_as_the_model_does(tmp_path, options, mode):
+    path = tmp_path / "record.jsonl"
+    with MisbehavingServer(as_asked) as server:
+        recorder = RecordingLanguageModel(
+            HTTPLanguageModel(server.url, **options), path
+        )
+        recorder.complete("p", 1)
+
+    assert recorder.mode == mode
+    assert ReplayLanguageModel(path).mode == mode
+
+
 def test_order_gives_the_answers_whatever_is_asked(record):
     path, answers = record
     model = ReplayLanguageModel(path, match="order")
@@ -63,6 +84,7 @@ def test_a_line_holds_the_request_the_answers_and_the_seconds(record):
         "prompt": "a",
         "n": 2,
         "seed": 0,
+        "mode": None,
         "answers": [{"text": c.text, "n_tokens": c.n_tokens} for c in answers[0]],
     }
 

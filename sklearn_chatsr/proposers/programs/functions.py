@@ -57,8 +57,15 @@ def _fold(name: str, numbers: list[float]) -> float:
     return value
 
 
+# A factor that turns every difference of two numbers but 0 into more than 1.
+_TEN, _HUGE = 10.0, 300.0
+_STEEP = Value(("pow", _TEN, _HUGE), 3, 2)
+
+
 def power(base: Value, exponent: Value) -> Value:
     """Raise to a power, in the shortest way."""
+    if (base.node, exponent.node) == (_TEN, _HUGE):
+        return _STEEP  # of a step that was shown to the model
     shorter = {1.0: "", 2.0: "sq", 3.0: "cube", 0.5: "sqrt", -1.0: "inv"}
     name = shorter.get(exponent.node) if isinstance(exponent.node, float) else None
     if name is None:
@@ -85,9 +92,6 @@ def _log_to_base(base: int) -> tuple[int, Callable[..., Value]]:
 ZERO = Value(0.0)
 ONE = Value(1.0)
 _TWO = Value(2.0)
-
-# A factor that turns every difference of two numbers but 0 into more than 1.
-_STEEP = Value(("pow", 10.0, 300.0), 3, 2)
 
 
 def step(left: Value, right: Value) -> Value:

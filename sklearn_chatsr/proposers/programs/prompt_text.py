@@ -10,6 +10,7 @@ from sklearn_chatsr.proposers.programs.buffer import Member
 from sklearn_chatsr.proposers.programs.specification import Specification
 
 _PARAMETER = re.compile(r"\bparameter_(\d+)_\b")
+_INPUT = re.compile(r"\binput_(\d+)_\b")
 _TASK = (
     "You find the mathematical structure of laws from data. Complete the last "
     "function below: write a better `equation` than the earlier ones, mindful of what "
@@ -38,7 +39,7 @@ def body_of(expression: Expression, names: Sequence[str]) -> str:
     >>> body_of(Expression.from_infix("2.5*sin(x1) + 1.0"), ["t"])
     'return params[0]*np.sin(t) + params[1]'
     """
-    tokens = []
+    tokens: list[str] = []
     n_features = len(names)
     n_constants = 0
     for token in expression.tokens:
@@ -47,8 +48,11 @@ def body_of(expression: Expression, names: Sequence[str]) -> str:
             n_constants += 1
         else:
             tokens.append(token)
-    labels = [*names, *(f"parameter_{k}_" for k in range(n_constants))]
+    # Neutral names first: some that inputs may have are formulas' own, such as C.
+    inputs = [f"input_{j}_" for j in range(n_features)]
+    labels = [*inputs, *(f"parameter_{k}_" for k in range(n_constants))]
     text = Expression(tokens, ()).to_python(labels)
+    text = _INPUT.sub(lambda m: names[int(m[1])], text)
     # Printing may reorder: number the parameters as they appear.
     order: dict[str, int] = {}
     for number in _PARAMETER.findall(text):

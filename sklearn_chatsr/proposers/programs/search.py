@@ -294,6 +294,11 @@ class ProgramSearch:
                 f"{name} did not answer within the time of the search"
                 f"{f': {trouble}' if trouble else '.'}"
             ) from None
+        if isinstance(got, Exception) and not isinstance(got, LanguageModelError):
+            # Out of memory, a prompt too long: no reason to lose what was found.
+            raise LanguageModelError(
+                f"{name} failed ({type(got).__name__}: {got})."
+            ) from got
         if isinstance(got, BaseException):
             raise got
         self._silent = 0 if got else self._silent + 1
@@ -407,6 +412,7 @@ class ProgramSearch:
                     seeds.append((line, None))
                 else:
                     self._put_off.append(line)
+        given: Expression | None = None
         if self.specification.seed is not None:
             try:
                 program = self._translate(self.specification.seed)
@@ -414,11 +420,20 @@ class ProgramSearch:
                 raise ValueError(
                     f"The seed body of the specification cannot be used: {error}"
                 ) from error
-            seeds.append((program.expression.skeleton(), program.ties))
+            given = program.expression.skeleton()
+            seeds.append((given, program.ties))
         for seed, ties in seeds:
             member = self.scorer.score(seed, "seed", ties)
             if member is not None:
                 self.buffer.register_everywhere(member)
+            elif seed is given:
+                warnings.warn(
+                    "The initial program is left out: it has "
+                    f"{seed.size} nodes (at most {self.scorer.max_size} count), or no "
+                    "finite value on some row whatever its parameters.",
+                    UserWarning,
+                    stacklevel=6,
+                )
         self._score_lines(self._first_turn)
         self.scorer.fit_until(self.deadline)
 

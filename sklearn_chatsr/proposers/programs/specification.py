@@ -175,12 +175,18 @@ def identifiers(columns: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> identifiers(["mass (kg)", "2nd", "lambda", "mass kg"])
-    ['mass_kg', 'x_2nd', 'lambda_', 'mass_kg_2']
+    >>> identifiers(["mass (kg)", "2nd", "lambda", "mass kg", "x_", "x"])
+    ['mass_kg', 'x_2nd', 'lambda_', 'mass_kg_2', 'x_', 'x']
     """
+    # What is a name already stays as it is, or a program would mean another column.
+    kept = {str(c) for c in columns if _is_usable(str(c))}
     taken: set[str] = set()
     names = []
     for position, column in enumerate(columns):
+        if column in kept and column not in taken:
+            taken.add(str(column))
+            names.append(str(column))
+            continue
         # As Python reads names: two of them may be one there.
         read = unicodedata.normalize("NFKC", str(column))
         name = _NOT_NAMES.sub("_", read).strip("_") or f"x{position + 1}"
@@ -191,8 +197,14 @@ def identifiers(columns: Sequence[str]) -> list[str]:
         if keyword.iskeyword(name) or name in _RESERVED:
             name += "_"
         unique, k = name, 2
-        while unique in taken:
+        while unique in taken | kept:
             unique, k = f"{name}_{k}", k + 1
         taken.add(unique)
         names.append(unique)
     return names
+
+
+def _is_usable(name: str) -> bool:
+    reserved = keyword.iskeyword(name) or name in _RESERVED
+    plain = unicodedata.normalize("NFKC", name) == name and not name.startswith("__")
+    return name.isidentifier() and plain and not reserved

@@ -47,7 +47,10 @@ def read_specification(path: str | Path) -> Specification:
         raise ValueError(
             f"{path.name} has over {_MAX_BYTES} bytes: not a specification."
         )
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not in UTF-8: {error}.") from None
     if path.suffix.lower() in (".yaml", ".yml"):
         return parse_yaml(text, path.name)
     return parse_llmsr(text, path.name)
@@ -154,13 +157,19 @@ def parse_yaml(text: str, name: str = "specification") -> Specification:
         target = {target: ""}
     if not isinstance(target, dict) or len(target) != 1:
         raise ValueError(f"{name}: `target` must be one `name: meaning`.")
+    variables = table["variables"]
+    if set(map(str, target)) & set(map(str, variables)) and table.get("target"):
+        raise ValueError(
+            f"{name}: {next(iter(target))!r} is the target and a variable. Give them "
+            "different names."
+        )
     n_parameters = table.get("n_parameters", 10)
     if not isinstance(n_parameters, int):
         raise ValueError(f"{name}: `n_parameters` is {n_parameters!r}, not a number.")
     seed = table.get("seed")
     return Specification(
-        variables=tuple(_entry(k, v) for k, v in table["variables"].items()),
-        description=str(table.get("description", "")).strip(),
+        variables=tuple(_entry(k, v) for k, v in variables.items()),
+        description=str(table.get("description") or "").strip(),
         target=next(_entry(k, v) for k, v in target.items()),
         n_parameters=n_parameters,
         seed=None if seed is None else str(seed),
@@ -170,7 +179,7 @@ def parse_yaml(text: str, name: str = "specification") -> Specification:
 def _entry(name: Any, value: Any) -> InputVariable:
     if isinstance(value, dict):
         return InputVariable(
-            str(name), str(value.get("meaning", "")), str(value.get("unit", ""))
+            str(name), str(value.get("meaning") or ""), str(value.get("unit") or "")
         )
     return _input(str(name), "" if value is None else str(value))
 

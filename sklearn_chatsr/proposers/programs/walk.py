@@ -137,7 +137,7 @@ class Walk:
                 # A condition as a factor, as in (x > 0) * x.
                 if isinstance(left, _Condition):
                     left = left.step
-                elif isinstance(right, _Condition):
+                if isinstance(right, _Condition):
                     right = right.step
             return self.binary(node.op, _scalar(left), _scalar(right))
         if isinstance(node, ast.UnaryOp):
