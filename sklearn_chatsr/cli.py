@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
-import os
 import sys
 import threading
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn_chatsr.llmsr_command import add_command as add_llmsr_command
+from sklearn_chatsr.result_files import check_writable, write_json
 from sklearn_chatsr.sample_commands import add_sample_commands
 from sklearn_chatsr.table_files import ROW_LABELS, read_table, text_columns
 
@@ -156,7 +155,7 @@ def _fit(options: argparse.Namespace) -> None:
     from sklearn_chatsr.estimators import ChatSRRegressor
 
     if options.json is not None:
-        _check_writable(options.json)
+        check_writable(options.json)
     frame = _read(options)
     X, y, weight = _columns(frame, options)
     rows = range(len(frame))
@@ -190,7 +189,7 @@ def _fit(options: argparse.Namespace) -> None:
     _print(regressor, options.target, scores, seconds)
     if options.json is not None:
         result = _result(regressor, options, scores, seconds)
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, result)
 
 
 def _rows(
@@ -226,16 +225,6 @@ def _read(options: argparse.Namespace) -> pd.DataFrame:
             "Name it to use it.\n"
         )
     return frame
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir():
-        raise _InputError(f"--json is the folder {str(path)!r}: name a file in it.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise _InputError(
-            f"--json: cannot write {str(path)!r}. The folder must exist and be "
-            "writable."
-        )
 
 
 def _columns(

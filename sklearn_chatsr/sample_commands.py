@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sklearn_chatsr.result_files import check_writable, write_json
 
 if TYPE_CHECKING:
     from sklearn_chatsr.datasets import ChatSRSample
@@ -182,12 +183,20 @@ def _over(
     given = choose(samples, options.samples)
     from sklearn_chatsr.models import load_model
 
+    if options.json is not None:
+        check_writable(options.json)
     loaded = load_model(options.model, "cpu")
     places = iter(given) if options.samples else _asked(samples)
-    results = [show(loaded, samples[place]) for place in places]
-    if options.json is not None:
-        text = json.dumps(results, indent=2) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+    results = []
+    try:
+        for place in places:
+            try:
+                results.append(show(loaded, samples[place]))
+            except ValueError as error:
+                _write(f"{samples[place].id}: left out. {error}")
+    finally:
+        if options.json is not None:
+            write_json(options.json, results)
     return results
 
 

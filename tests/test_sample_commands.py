@@ -83,6 +83,16 @@ def test_infer_writes_results_for_scripts(file, tmp_path, capsys):
     assert "R2 above 0.999:" in capsys.readouterr().out
 
 
+def test_a_file_that_cannot_be_written_is_told_beforehand(file, tmp_path, capsys):
+    out = tmp_path / "none" / "results.json"
+
+    assert main(["infer", file, "all", "--model", TINY, "--json", str(out)]) == 2
+
+    told = capsys.readouterr()
+    assert "The folder must exist" in told.err
+    assert not told.out
+
+
 def test_inspect_prints_what_the_model_does(file, capsys):
     assert main(["inspect", file, "sum", "--model", TINY, "--n-candidates", "4"]) == 0
 

@@ -83,7 +83,10 @@ def find_checkpoint(
     """
     name = os.fspath(model)
     given = Path(name).expanduser()
-    if name and given.is_dir():
+    # A folder that happens to be called as a checkpoint of ours is none.
+    is_name = Path(name).name == name
+    is_checkpoint = not is_name or (given / "config.json").is_file()
+    if name not in ("", "default") and given.is_dir() and is_checkpoint:
         return given
     known = DEFAULT_CHECKPOINT if name == "default" else name
     if known and Path(known).name == known:

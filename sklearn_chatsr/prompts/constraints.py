@@ -270,13 +270,14 @@ def least_size(required: Iterable[frozenset[str]]) -> int:
     arities = [min(arity(t) for t in g) for g in groups if any(arity(t) for t in g)]
     # Families may share an operator, so only the largest is sure to count, beside
     # those that share none.
-    slots = 1 + (max(arities) - 1 if arities else 0)
     apart: set[str] = set()
-    n_apart = 0
+    n_apart, more = 0, 0
     for group in sorted(groups, key=len):
         if any(arity(t) for t in group) and not apart & group:
             apart |= group
             n_apart += 1
+            more += max(0, min(arity(t) for t in group) - 1)
+    slots = 1 + max(more, max(arities, default=1) - 1)
     n_operators = max(n_apart, int(bool(arities)) + max(0, leaves - slots))
     return n_operators + max(slots, leaves)
 

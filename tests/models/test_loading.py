@@ -41,6 +41,17 @@ def test_a_given_folder_goes_before_names(copy, monkeypatch):
     assert find_checkpoint(copy) == copy
 
 
+def test_a_folder_of_that_name_is_no_checkpoint(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    shutil.copytree(copy, tmp_path / "default", dirs_exist_ok=True)
+    (tmp_path / "chatsr-small").mkdir()
+
+    assert find_checkpoint("default") == PACKAGED / "chatsr-small"
+    assert find_checkpoint("chatsr-small") == PACKAGED / "chatsr-small"
+    assert find_checkpoint("./default").name == "default"
+
+
 def test_a_missing_checkpoint_says_what_to_do(copy):
     with pytest.raises(
         ValueError, match=r"No checkpoint at 'x'. Pass model='default' for the one"
