@@ -153,20 +153,13 @@ def _inline(text: str) -> str:
 
 
 def _conditions(results: Sequence[str | Path], frame: pd.DataFrame) -> str:
-    lines = []
-    for run in run_records(results)[-1:]:
-        limits = run["limits"]
-        lines = [
-            f"- profile `{run['profile']}`: {run['note']}",
-            f"- {limits['seconds']:g} s and {limits['threads']} thread(s) for a fit; "
-            f"killed {limits['grace']:g} s later or at {limits['memory'] / 1e9:g} GB",
-            f"- seeds {', '.join(map(str, run['seeds']))}; noise levels "
-            f"{', '.join(f'{level:g}' for level in run['noise_levels'])}",
-            f"- Python {run['python']}, {run['machine']}, {run['cores']} cores, "
-            f"{run['started']}",
-        ]
-        for name, reason in run["absent_problems"].items():
-            lines.append(f"- absent data set {name}: {reason}")
+    runs = run_records(results)
+    lines: list[str] = []
+    # Of runs under the same conditions the last one tells when.
+    for told, run in {_told(run): run for run in runs}.items():
+        lines += [*told, f"- begun {run['started']}"]
+    absent = {k: v for run in runs for k, v in run["absent_problems"].items()}
+    lines += [f"- absent data set {name}: {reason}" for name, reason in absent.items()]
     timed = frame.reindex(columns=["cpu_share", "time_time"]).apply(pd.to_numeric)
     longer = timed.loc[timed["time_time"] > 1, "cpu_share"]
     if longer.median() < _BUSY:
@@ -180,6 +173,19 @@ def _conditions(results: Sequence[str | Path], frame: pd.DataFrame) -> str:
         f"- {len(frame)} cells, {int((frame['status'] != 'ok').sum())} without scores",
     ]
     return "\n".join(lines)
+
+
+def _told(run: dict[str, Any]) -> tuple[str, ...]:
+    """Say under which conditions a run was made."""
+    limits = run["limits"]
+    return (
+        f"- profile `{run['profile']}`: {run['note']}",
+        f"- {limits['seconds']:g} s and {limits['threads']} thread(s) for a fit; "
+        f"killed {limits['grace']:g} s later or at {limits['memory'] / 1e9:g} GB",
+        f"- seeds {', '.join(map(str, run['seeds']))}; noise levels "
+        f"{', '.join(f'{level:g}' for level in run['noise_levels'])}",
+        f"- Python {run['python']}, {run['machine']}, {run['cores']} cores",
+    )
 
 
 def _methods(results: Sequence[str | Path], frame: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ import fnmatch
 import itertools
 import json
 import logging
+import math
 import os
 import platform
 import sys
@@ -174,13 +175,24 @@ def _results(
 
 def append(path: Path, record: dict[str, Any]) -> None:
     """Append one line in one write, and wait until the disk has it."""
-    line = (json.dumps(record, allow_nan=False) + "\n").encode()
+    line = (json.dumps(_jsonable(record), allow_nan=False) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _jsonable(value: Any) -> Any:
+    """Write what JSON does not know, such as NaN, as text."""
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if value is None or isinstance(value, str | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 @contextmanager
@@ -228,6 +240,17 @@ def _check_same(plan: Plan, path: Path, previous: list[dict[str, Any]]) -> None:
                     f"{path} holds results with {name} = {record['limits'][name]:g}, "
                     f"this run has {now['limits'][name]:g}. Choose another --out."
                 )
+        if record.get("rescale", 0) != now["rescale"]:
+            raise RuntimeError(
+                f"{path} holds results with --rescale {record.get('rescale', 0)}, this "
+                f"run has {now['rescale']}. Choose another --out."
+            )
+        for name, settings in record.get("settings", {}).items():
+            if now["settings"].get(name, settings) != settings:
+                raise RuntimeError(
+                    f"{path} holds results of {name} with the settings {settings}, "
+                    f"this run has {now['settings'][name]}. Choose another --out."
+                )
         if record["profile"] != now["profile"]:
             raise RuntimeError(
                 f"{path} holds results of the profile {record['profile']}, this run "
@@ -257,6 +280,8 @@ def _run_record(plan: Plan) -> dict[str, Any]:
         "record": "run",
         "profile": plan.protocol.name,
         "note": plan.protocol.note,
+        "rescale": plan.protocol.rescale,
+        "settings": {entry.name: _jsonable(entry.settings) for entry in plan.entries},
         "limits": asdict(plan.limits),
         "seeds": list(plan.seeds),
         "noise_levels": list(plan.noise_levels),

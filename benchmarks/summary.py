@@ -98,6 +98,8 @@ def ranks(frame: pd.DataFrame) -> pd.DataFrame:
     """
     cells = counted(frame)
     keys = ["group", "dataset", "target_noise", "algorithm"]
+    # There is none of either where every cell failed.
+    cells = cells.reindex(columns=[*keys, "r2_test", "model_size"])
     medians = cells.groupby(keys, sort=False)[["r2_test", "model_size"]].median()
     by_problem = medians.groupby(keys[:3], sort=False)
     r2 = by_problem["r2_test"].rank(ascending=False, na_option="bottom")

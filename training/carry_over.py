@@ -45,10 +45,16 @@ def carry_over(
     ------
     ValueError
         If a weight other than the embeddings has another shape, or there is none of
-        its name.
+        its name in one of the two.
     """
     rows = _rows(tokenizer, source_tokenizer)
     weights = source.state_dict()
+    extra = sorted(set(weights) - set(model.state_dict()))
+    if extra:
+        raise ValueError(
+            f"Cannot carry over {len(extra)} weights that the model has no place for, "
+            f"such as {extra[0]}. Build the model with the sizes of the source."
+        )
     tables = {
         "lm_head.weight",
         "model.language_model.embed_tokens.weight",

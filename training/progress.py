@@ -59,7 +59,7 @@ class Schedule:
 
     def factor(self, step: int, seconds: float) -> float:
         """Give the rate in units of the peak: warm-up by steps, hold, decay to 0."""
-        warm = min(1.0, (step + 1) / self.warmup_steps)
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
         return warm * min(1.0, self.left(step, seconds) / (1.0 - self.hold))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import logging
+import math
 import os
 import time
 from pathlib import Path
@@ -255,8 +256,10 @@ class ChatSRTrainer(Trainer):
         over = self.schedule.left(step, seconds) <= 0.0
         if self._stop_after is not None:
             over |= step - self._first_step >= self._stop_after
+        share = self.evaluation_share
         pause = max(
-            self.checkpoint_seconds, self._evaluation_cost / self.evaluation_share
+            self.checkpoint_seconds,
+            self._evaluation_cost / share if share > 0 else math.inf,
         )
         look = over or step in _EARLY or seconds - self._evaluated >= pause
         control.should_training_stop |= over

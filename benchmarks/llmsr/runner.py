@@ -108,11 +108,17 @@ def run_all(
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Read the finished cells of a run; none when the file does not exist."""
+    """Read the finished cells of a run; none when the file does not exist.
+
+    A last line that a kill cut off is removed from the file: its cell runs again.
+    """
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line]
+    whole, line_end, rest = path.read_bytes().rpartition(b"\n")
+    if rest:
+        with path.open("r+b") as handle:
+            handle.truncate(len(whole) + len(line_end))
+    return [json.loads(line) for line in whole.splitlines() if line]
 
 
 def fit_cell(
@@ -152,7 +158,9 @@ def fit_cell(
             nmse = float(np.mean(np.square(predicted - y_split)) / np.var(y_split))
             relative = np.abs((predicted - y_split) / y_split)
         record[f"nmse_{split}"] = nmse if np.isfinite(nmse) else None
-        record[f"accurate_{split}"] = bool(np.nanmax(relative) <= ACCURATE_ERROR)
+        # Nothing is right where the formula has no value; 0 of 0 is.
+        relative[predicted == y_split] = 0.0
+        record[f"accurate_{split}"] = bool(relative.max() <= ACCURATE_ERROR)
     record["formula"] = regressor.expression_.to_infix(regressor.labels_)
     record["size"] = regressor.expression_.size
     report = getattr(regressor, "report_", {})

@@ -52,7 +52,7 @@ def transformed_problems(table: Path = TABLE) -> Iterator[LLMSRProblem]:
 
 
 def _drawer(law: Problem, target: str) -> Callable[[int], dict[str, FloatArray]]:
-    """Draw rows of the law in its ranges, the top tenth of the target outside."""
+    """Draw rows of the law in its ranges, the top quarter of the target outside."""
 
     def draw(seed: int) -> dict[str, FloatArray]:
         X, y = law.draw(_TRAIN + 2 * _TEST, seed)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.llmsr.__main__ import main
 from benchmarks.llmsr.problems import PROBLEMS, SPLITS
 from benchmarks.llmsr.published import read_llm_srbench
-from benchmarks.llmsr.runner import METHODS, _rounded, fit_cell
+from benchmarks.llmsr.runner import METHODS, _rounded, fit_cell, read_records
 from benchmarks.llmsr.synthetic import synthetic_problems
 from benchmarks.llmsr.transformed import transformed_problems
 from sklearn_chatsr import LLMSRRegressor
@@ -150,6 +150,14 @@ def test_a_run_prints_its_table_and_does_nothing_twice(tmp_path, capsys):
     assert capsys.readouterr().out == first
     assert "no language model" in first
     assert len(out.read_text().splitlines()) == 1
+
+
+def test_a_line_that_was_cut_off_runs_again(tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"problem": "a"}\n{"problem": ')
+
+    assert read_records(path) == [{"problem": "a"}]
+    assert path.read_text() == '{"problem": "a"}\n'
 
 
 @pytest.mark.parametrize(

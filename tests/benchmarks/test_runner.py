@@ -13,7 +13,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.results import load_results, read_records
-from benchmarks.runner import Plan, run
+from benchmarks.runner import Plan, append, run
 
 ROOT = Path(__file__).parents[2]
 # What a clock or a scheduler decides.
@@ -169,6 +169,26 @@ def test_a_file_does_not_mix_budgets(plan, limits, tmp_path):
 
     with pytest.raises(RuntimeError, match="seconds = 1"):
         run(replace(plan, limits=replace(limits, seconds=9.0)), path)
+
+
+def test_a_file_does_not_mix_units_or_settings(plan, tmp_path):
+    path = tmp_path / "out.jsonl"
+    run(replace(plan, problems=[]), path)
+    rescaled = replace(plan.protocol, rescale=20)
+    entries = [replace(e, settings={**e.settings, "k": 1}) for e in plan.entries]
+
+    with pytest.raises(RuntimeError, match="--rescale 0, this run has 20"):
+        run(replace(plan, protocol=rescaled), path)
+    with pytest.raises(RuntimeError, match="with the settings"):
+        run(replace(plan, entries=entries), path)
+
+
+def test_numbers_that_json_does_not_know_are_written(tmp_path):
+    path = tmp_path / "out.jsonl"
+
+    append(path, {"record": "method", "settings": {"missing": float("nan")}})
+
+    assert read_records(path)[0]["settings"] == {"missing": "nan"}
 
 
 def test_the_command_line_runs_reports_and_compares(tmp_path, capsys):

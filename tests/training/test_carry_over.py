@@ -54,3 +54,14 @@ def test_other_sizes_are_refused(known):
 
     with pytest.raises(ValueError, match=r"Cannot carry over .* the source"):
         carry_over(model, tokenizer, source, tokenizer)
+
+
+def test_layers_of_the_source_are_not_dropped(known):
+    source, tokenizer = known
+    n_layers = source.config.text_config.num_hidden_layers
+    types = source.config.text_config.layer_types
+    text = {"num_hidden_layers": n_layers + 1, "layer_types": [types[0], *types]}
+    larger = blank(source, len(tokenizer), **text)
+
+    with pytest.raises(ValueError, match="the model has no place for"):
+        carry_over(source, tokenizer, larger, tokenizer)

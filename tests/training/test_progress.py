@@ -17,6 +17,10 @@ def test_the_rate_warms_up_holds_and_falls_to_zero_with_time():
     assert schedule.factor(10_000, 100.0) == schedule.factor(10_000, 1e9) == 0.0
 
 
+def test_a_training_may_do_without_a_warm_up():
+    assert Schedule(seconds=10.0, warmup_steps=0).factor(0, 0.0) == 1.0
+
+
 def test_steps_end_a_training_as_well():
     schedule = Schedule(seconds=float("inf"), max_steps=20, warmup_steps=1)
 
