@@ -2,16 +2,22 @@
 
 Numba and the kernels are imported on first use, so that importing the package stays
 fast. Compiled code is kept on disk, beside the sources or, where those are read-only,
-in Numba's cache directory of the user (``NUMBA_CACHE_DIR`` moves it).
+in Numba's cache directory of the user (``NUMBA_CACHE_DIR`` moves it); where nothing can
+be written, in a temporary folder of the process.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
 import logging
+import shutil
+import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,8 +75,46 @@ def source_fingerprint() -> int:
     return int.from_bytes(digest.digest()[:7], "big")
 
 
+@lru_cache(maxsize=1)
+def prepare_cache() -> None:
+    """Give Numba a temporary folder for compiled code where it finds no other.
+
+    The folder is private to the process: code that others left is not loaded.
+    """
+    from numba.core import caching, config
+
+    try:
+        caching.CompileResultCacheImpl(prepare_cache.__wrapped__)
+    except RuntimeError:
+        folder = tempfile.mkdtemp(prefix="sklearn_chatsr-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        config.CACHE_DIR = folder
+        _logger.warning(
+            "Compiled code cannot be kept, and is compiled anew by every process: "
+            "neither the package nor the home folder is writable. Set NUMBA_CACHE_DIR "
+            "to a folder that is."
+        )
+
+
+def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate as `numba.njit` does, with compiled code kept on disk.
+
+    Parameters
+    ----------
+    **options
+        Of `numba.njit`.
+    """
+    import numba
+
+    prepare_cache()
+    decorate: Callable[[Callable[..., Any]], Any] = numba.njit(cache=True, **options)
+    return decorate
+
+
 def _import(name: str, doing: str, seconds: int) -> ModuleType:
     from numba.core import event
+
+    prepare_cache()
 
     class _Announcement(event.Listener):
         said = False

@@ -9,13 +9,18 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from numba.core import caching, config
 
 import sklearn_chatsr.fitting
 from sklearn_chatsr import ChatSRRegressor, LLMSRRegressor
 from sklearn_chatsr.estimators import llmsr
 from sklearn_chatsr.estimators.search import Search
 from sklearn_chatsr.fitting import compilation, warm_up
-from sklearn_chatsr.fitting.compilation import _SOURCES, source_fingerprint
+from sklearn_chatsr.fitting.compilation import (
+    _SOURCES,
+    prepare_cache,
+    source_fingerprint,
+)
 from sklearn_chatsr.proposers.programs.search import ProgramSearch
 
 
@@ -43,6 +48,21 @@ def test_a_second_process_loads_the_kernels_without_compiling():
 
     assert "Compiling" not in output.stdout
     assert output.stderr == ""
+
+
+def test_without_a_folder_to_write_to_the_cache_is_temporary(monkeypatch, caplog):
+    def find_no_locator(*_):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(caching, "CompileResultCacheImpl", find_no_locator)
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+
+    prepare_cache.__wrapped__()
+
+    folder = Path(config.CACHE_DIR)
+    assert "Set NUMBA_CACHE_DIR" in caplog.text
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_warm_up_is_silent_when_there_is_nothing_to_compile(caplog):

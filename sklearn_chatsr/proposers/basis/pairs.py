@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_chatsr.fitting.compilation import cached_njit
 from sklearn_chatsr.proposers.basis.screening import Screen, in_turn
 from sklearn_chatsr.proposers.basis.terms import Array
 
@@ -146,7 +146,7 @@ def load_pairs() -> None:
             _row_best(np.eye(2, dtype=kind), inner, kind(1.0), inner)
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@cached_njit(fastmath=True, nogil=True)
 def _row_best(gram: Any, inner: Any, slack: Any, best: Any) -> None:
     """R2 of the best partner of every row: (a^2 + b^2 - 2abg) / (1 - g^2)."""
     n_rows, n_terms = gram.shape

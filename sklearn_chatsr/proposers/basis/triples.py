@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_chatsr.fitting.compilation import cached_njit
 from sklearn_chatsr.proposers.basis.pairs import Candidates
 from sklearn_chatsr.proposers.basis.terms import Array
 
@@ -84,7 +84,7 @@ def load_triples() -> None:
         _best_third(0, np.eye(3), inner, np.ones(3), left[:, 0], third[:, 0])
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@cached_njit(fastmath=True, nogil=True)
 def _best_third(
     i: int, gram: Any, inner: Any, weight: Any, left: Any, third: Any
 ) -> None:
