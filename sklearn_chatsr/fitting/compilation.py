@@ -88,7 +88,7 @@ def prepare_cache() -> None:
     except RuntimeError:
         folder = tempfile.mkdtemp(prefix="sklearn_chatsr-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        config.CACHE_DIR = folder
+        config.CACHE_DIR = folder  # type: ignore[attr-defined]
         _logger.warning(
             "Compiled code cannot be kept, and is compiled anew by every process: "
             "neither the package nor the home folder is writable. Set NUMBA_CACHE_DIR "
