@@ -89,9 +89,23 @@ def run_all(
     ------
     dict
         The record of a cell.
+
+    Raises
+    ------
+    ValueError
+        If the file holds cells with another limit of time or samples.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = {_key(record) for record in read_records(out)}
+    limits = {"max_seconds": seconds, "max_samples": n_samples}
+    before = read_records(out)
+    for record in before:
+        for name, limit in limits.items():
+            if record.get(name, limit) != limit:
+                raise ValueError(
+                    f"{out} holds results with {name} = {record[name]:g}, this run has "
+                    f"{limit:g}. Choose another --out."
+                )
+    done = {_key(record) for record in before}
     for problem in problems:
         for method in methods:
             for seed in seeds:
@@ -101,7 +115,7 @@ def run_all(
                     problem, method, seed, seconds, n_samples, server, server_params
                 )
                 record = fit_cell(problem, regressor, seed, data_dir)
-                record = {"method": method.name} | record
+                record = {"method": method.name} | record | limits
                 with out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
                 yield record

@@ -150,6 +150,8 @@ def test_a_run_prints_its_table_and_does_nothing_twice(tmp_path, capsys):
     assert capsys.readouterr().out == first
     assert "no language model" in first
     assert len(out.read_text().splitlines()) == 1
+    assert main([*words, "--n-samples", "32"]) == 2
+    assert "holds results with max_samples = 16" in capsys.readouterr().err
 
 
 def test_a_line_that_was_cut_off_runs_again(tmp_path):
