@@ -195,10 +195,10 @@ def _agrees(expression: Expression, X: Array, predicted: Array) -> bool:
     """Check that the reported formula is the model that predicts."""
     own = expression.evaluate(X)
     scale = float(np.std(predicted)) + float(np.mean(np.abs(predicted))) + 1e-300
-    both = np.isfinite(own) & np.isfinite(predicted)
-    if not np.array_equal(np.isfinite(own), np.isfinite(predicted)):
+    finite = np.isfinite(own)
+    if not np.array_equal(finite, np.isfinite(predicted)):
         return False
-    return bool(np.all(np.abs(own - predicted)[both] <= _AGREEMENT * scale))
+    return bool(np.all(np.abs(own - predicted)[finite] <= _AGREEMENT * scale))
 
 
 def _finite(record: dict[str, Any]) -> dict[str, Any]:

@@ -384,6 +384,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.candidates_ = [chosen]
         self.pareto_front_ = [chosen]
         self.standard_errors_ = fitter.standard_errors(fit.expression)
+        self._n_observations = count_observations(len(y), weight)
         self._count_digits(X, y, weight)
 
     def _count_digits(
@@ -392,8 +393,7 @@ class BaseSymbolicRegressor(RegressorMixin, BaseEstimator):
         y: npt.NDArray[np.float64],
         weight: npt.NDArray[np.float64] | None,
     ) -> None:
-        """Find out how many digits every formula needs in print, count the rows."""
-        self._n_observations = count_observations(len(y), weight)
+        """Find out how many digits every formula needs in print."""
         kept = [*self.candidates_, *self.pareto_front_]
         digits = {
             e: digits_needed(e, X, y, weight)

@@ -33,6 +33,7 @@ from sklearn_chatsr.estimators.search import (
 from sklearn_chatsr.estimators.table import Table
 from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
+from sklearn_chatsr.fitting import count_observations
 from sklearn_chatsr.fitting.compilation import load_kernels, load_starts
 from sklearn_chatsr.models.loading import check_device, find_checkpoint, load_model
 from sklearn_chatsr.prompts import Constraints, Property, parse_prompt
@@ -323,6 +324,7 @@ class ChatSRRegressor(BaseSymbolicRegressor):
         self.candidates_ = [move(c, columns) for c in kept]
         front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
+        self._n_observations = count_observations(len(y), search.table.weight)
         self._count_digits(X, y, search.table.weight)
         is_exact = archive.cost.at_floor(chosen.loss)
         # By default the model is one voice of many, and a cold start no surprise.

@@ -27,7 +27,7 @@ from sklearn_chatsr.estimators.progress import ProgressBar
 from sklearn_chatsr.estimators.rows import choose_rows, merge_rows, price
 from sklearn_chatsr.estimators.validation import Seconds, unchanged_when_refused
 from sklearn_chatsr.expressions import variable
-from sklearn_chatsr.fitting import Optimizer, warm_up
+from sklearn_chatsr.fitting import Optimizer, count_observations, warm_up
 from sklearn_chatsr.llm import LocalLanguageModel
 from sklearn_chatsr.prompts import Constraints, Property
 from sklearn_chatsr.proposers.programs.sample_log import SampleLog, fingerprint
@@ -338,6 +338,7 @@ class LLMSRRegressor(BaseSymbolicRegressor):
         self.candidates_ = [move(c, columns) for c in archive]
         front = archive.pareto_front(including=chosen, dearer=CREDIBLE)
         self.pareto_front_ = [move(c, columns) for c in front]
+        self._n_observations = count_observations(len(y), weight)
         self._count_digits(X, y, weight)
         self.samples_ = search.samples
         self.report_ = _report(search, time.monotonic() - started)

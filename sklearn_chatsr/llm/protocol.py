@@ -66,6 +66,9 @@ class LanguageModel(Protocol):
     the same formula. The search then does nothing that depends on how long an answer
     takes. With other back-ends it goes on mutating programs until the answer is there.
 
+    One that continues a prompt as it stands says ``mode = "completion"``: the search
+    then begins the body for it.
+
     One that tries again after a failure may tell the latest as ``last_trouble``, a
     sentence, or None: a search whose time is over by then says why.
     """

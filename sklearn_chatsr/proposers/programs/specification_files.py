@@ -158,10 +158,11 @@ def parse_yaml(text: str, name: str = "specification") -> Specification:
     if not isinstance(target, dict) or len(target) != 1:
         raise ValueError(f"{name}: `target` must be one `name: meaning`.")
     variables = table["variables"]
-    if set(map(str, target)) & set(map(str, variables)) and table.get("target"):
+    [asked] = target
+    if table.get("target") and asked in variables:
         raise ValueError(
-            f"{name}: {next(iter(target))!r} is the target and a variable. Give them "
-            "different names."
+            f"{name}: {asked!r} is the target and a variable. Give them different "
+            "names."
         )
     n_parameters = table.get("n_parameters", 10)
     if not isinstance(n_parameters, int):
